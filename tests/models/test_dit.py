@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from audiostory.errors import ConfigError, ShapeError
+from audiostory.models.dit import DiffusionTransformer, DitConfig, DurationEmbedder
+from tests.golden import Case, golden
+
+TINY = DitConfig(
+    latent_channels=6,
+    num_joint_blocks=1,
+    num_single_blocks=1,
+    num_heads=2,
+    head_dim=8,
+    axes_dims_rope=(4, 2, 2),
+    condition_width=12,
+    max_frames=32,
+    zero_init=False,
+)
+
+
+def dit_of(case: Case) -> DiffusionTransformer:
+    """A DiT of our classes with the weights of a recorded case."""
+    sizes = next(case.about[k] for k in ("flux_t5_config", "config") if k in case.about)
+    dit = DiffusionTransformer(
+        DitConfig(
+            latent_channels=sizes["in_channels"],
+            num_joint_blocks=sizes["num_layers"],
+            num_single_blocks=sizes["num_single_layers"],
+            num_heads=sizes["num_attention_heads"],
+            head_dim=sizes["attention_head_dim"],
+            axes_dims_rope=tuple(sizes["axes_dims_rope"]),
+            condition_width=sizes["joint_attention_dim"],
+            max_duration_s=sizes["max_duration"],
+            max_frames=sizes["audio_seq_len"],
+        )
+    )
+    ours = {"fc.": "pooled_projection.", "duration_emebdder.": "duration_embedder."}
+    weights = {}
+    for name, weight in case.weights_under("tangoflux.").items():
+        if not name.startswith("text_encoder."):
+            prefix = name.split(".", 1)[0] + "."
+            weights[ours.get(prefix, prefix) + name.removeprefix(prefix)] = weight
+    dit.load_state_dict(weights)
+    return dit.eval()
+
+
+def make(config: DitConfig = TINY) -> DiffusionTransformer:
+    with torch.random.fork_rng():
+        torch.random.default_generator.manual_seed(0)
+        return DiffusionTransformer(config).eval()
+
+
+def inputs(batch: int = 3, frames: int = 8) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    latents_BTC = torch.randn(batch, frames, 6, generator=generator)
+    condition_BSD = torch.randn(batch, 4, 12, generator=generator)
+    return latents_BTC, torch.rand(batch, generator=generator), condition_BSD, torch.ones(batch)
+
+
+@torch.no_grad()
+def test_padded_frames_influence_nothing():
+    dit = make()
+    latents_BTC, sigma_B, condition_BSD, duration_B = inputs()
+    mask_BT = torch.arange(8) < torch.tensor([8, 5, 3])[:, None]
+    masked_BTC = dit(latents_BTC, sigma_B, condition_BSD, duration_B, mask_BT)
+    for row, frames in enumerate((8, 5, 3)):
+        one = slice(row, row + 1)
+        alone_1TC = dit(
+            latents_BTC[one, :frames], sigma_B[one], condition_BSD[one], duration_B[one]
+        )
+        assert_close(masked_BTC[one, :frames], alone_1TC, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_mask_without_padding_changes_nothing():
+    dit = make()
+    values = inputs()
+    mask_BT = torch.ones(3, 8, dtype=torch.bool)
+    assert torch.equal(dit(*values, mask_BT), dit(*values))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("changed", ["sigma", "condition", "duration"])
+def test_every_input_is_heard(changed):
+    dit = make()
+    latents_BTC, sigma_B, condition_BSD, duration_B = inputs()
+    other = {
+        "sigma": (latents_BTC, 1 - sigma_B, condition_BSD, duration_B),
+        "condition": (latents_BTC, sigma_B, -condition_BSD, duration_B),
+        "duration": (latents_BTC, sigma_B, condition_BSD, duration_B + 9),
+    }[changed]
+    difference = dit(*other) - dit(latents_BTC, sigma_B, condition_BSD, duration_B)
+    assert difference.abs().amax(dim=(1, 2)).min() > 1e-4
+
+
+@torch.no_grad()
+def test_frames_know_their_order():
+    dit = make()
+    latents_BTC, *rest = inputs()
+    turned_BTC = dit(latents_BTC.flip(1), *rest).flip(1)
+    assert not torch.allclose(turned_BTC, dit(latents_BTC, *rest), atol=1e-3)
+
+
+@torch.no_grad()
+def test_before_training_the_velocity_is_zero():
+    assert make(replace(TINY, zero_init=True))(*inputs()).count_nonzero() == 0
+
+
+def test_gradients_reach_every_parameter():
+    dit = make()
+    dit(*inputs()).square().mean().backward()
+    assert all(p.grad is not None for p in dit.parameters())
+
+
+def test_patches_share_positions():
+    dit = make(replace(TINY, patch_frames=2))
+    assert dit.transformer.config.in_channels == 12
+    assert dit(*inputs()).shape == (3, 8, 6)
+    with pytest.raises(ShapeError, match="multiples of 2"):
+        dit(*inputs(frames=7))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({0: torch.zeros(3, 8, 5)}, "5 channels"),
+        ({0: torch.zeros(3, 40, 6)}, "up to 32"),
+        ({1: torch.zeros(1)}, "one sigma per clip"),
+        ({2: torch.zeros(2, 4, 12)}, "conditions"),
+        ({3: torch.zeros(3, 1)}, "one duration per clip"),
+        ({4: torch.ones(3, 9, dtype=torch.bool)}, "frame mask"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(change, message):
+    values = [change.get(i, value) for i, value in enumerate((*inputs(), None))]
+    with pytest.raises(ShapeError, match=message):
+        make()(*values)
+
+
+def test_rotary_axes_must_fill_a_head():
+    with pytest.raises(ConfigError, match="add up to head_dim 8"):
+        replace(TINY, axes_dims_rope=(4, 4, 4))
+
+
+@torch.no_grad()
+def test_durations_become_the_released_tokens():
+    case = golden("duration_embedder_a")
+    embedder = DurationEmbedder(
+        case.about["number_embedding_dim"],
+        max_duration_s=case.about["max_value"],
+        num_frequencies=case.about["internal_dim"] // 2,
+    )
+    embedder.load_state_dict(case.weights_under("tangoflux.duration_emebdder."))
+    tokens_B1D = embedder(case.tensors["in/duration"])
+    assert_close(tokens_B1D, case.tensors["out/embedding"], **case.tolerance)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["flux_forward_a", "flux_forward_headdim128"])
+def test_the_transformer_gives_the_released_velocity(name):
+    case = golden(name)
+    sizes = case.about["flux_config"]
+    dit = DiffusionTransformer(
+        DitConfig(
+            latent_channels=sizes["in_channels"],
+            num_joint_blocks=sizes["num_layers"],
+            num_single_blocks=sizes["num_single_layers"],
+            num_heads=sizes["num_attention_heads"],
+            head_dim=sizes["attention_head_dim"],
+            axes_dims_rope=tuple(sizes.get("axes_dims_rope", (16, 56, 56))),
+            condition_width=sizes["joint_attention_dim"],
+        )
+    )
+    dit.transformer.load_state_dict(case.weights_under("tangoflux.transformer."))
+    # The condition and its pooled form are recorded apart; hand them in where they are made.
+    tokens_BSD = case.tensors["in/encoder_hidden_states"]
+    dit.pooled_projection.forward = lambda _: case.tensors["in/pooled_projections"]
+    dit.duration_embedder.forward = lambda _: tokens_BSD[:, -1:]
+    latents_BTC = case.tensors["in/hidden_states"]
+    sigma_B = case.tensors["in/timestep_over_1000"]
+    for sigmas, expected in (
+        (sigma_B, "out/velocity"),
+        (sigma_B[:1], "out/velocity_scalar_timestep"),
+    ):
+        velocity_BTC = dit(
+            latents_BTC, sigmas.expand(len(sigma_B)), tokens_BSD[:, :-1], torch.ones_like(sigma_B)
+        )
+        assert_close(velocity_BTC, case.tensors[expected], **case.tolerance)
