@@ -6,7 +6,7 @@ import torch
 from audiostory.errors import ConfigError, ShapeError
 from audiostory.models.bridge import Bridge, BridgeConfig, BridgeTokens, Condition
 from audiostory.models.seeding import seeded
-from tests.golden import golden_case
+from tests.golden import golden
 
 CONFIG = BridgeConfig(
     llm_width=24, width=16, num_semantic=4, num_residual=3, num_fusion_heads=4, feature_scale=5.0
@@ -98,14 +98,11 @@ def test_impossible_configs_are_refused():
 
 
 def test_the_fuser_reproduces_the_golden_case():
-    case = golden_case("fuser_a")
-    config = BridgeConfig(llm_width=8, width=64, feature_scale=case.info["t5_feature_scale"])
+    case = golden("fuser_a")
+    config = BridgeConfig(llm_width=8, width=64, feature_scale=case.about["t5_feature_scale"])
     bridge = build(config)
-    prefix = "multihead_attention."
-    bridge.fuser.attention.load_state_dict(
-        {name.removeprefix(prefix): value for name, value in case.weights().items()}
-    )
-    tokens = BridgeTokens(case["in/t5_projected"], case["in/aud_projected"])
+    bridge.fuser.attention.load_state_dict(case.weights_under("multihead_attention."))
+    tokens = BridgeTokens(case.tensors["in/t5_projected"], case.tensors["in/aud_projected"])
     with torch.no_grad():
         fused = bridge.fuse(tokens).tokens_BSD
-    torch.testing.assert_close(fused, case["out/fused"], **case.tolerance)
+    torch.testing.assert_close(fused, case.tensors["out/fused"], **case.tolerance)

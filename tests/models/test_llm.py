@@ -7,7 +7,7 @@ from torch.nn import functional
 from audiostory.errors import ConfigError, ShapeError
 from audiostory.models.llm import LanguageModel, LlmConfig, LoraSettings
 from audiostory.models.seeding import seeded
-from tests.golden import GoldenCase, golden_case
+from tests.golden import Case, golden
 
 CONFIG = LlmConfig(
     hidden_size=32,
@@ -147,45 +147,45 @@ def test_inputs_that_do_not_fit_are_refused():
 
 
 @pytest.mark.parametrize("name", ["resize_vocab_tied", "resize_vocab_untied"])
-def test_vocabulary_growth_reproduces_the_golden_case(name):
-    case = golden_case(name)
-    config = replace(CONFIG, vocab_size=90, tie_embeddings=case.info["tie_word_embeddings"])
+def test_vocabulary_growth_reproduces_the_golden(name):
+    case = golden(name)
+    config = replace(CONFIG, vocab_size=90, tie_embeddings=case.about["tie_word_embeddings"])
     llm = build(config)
     with torch.no_grad():
-        llm.network.model.embed_tokens.weight.copy_(case["in/embed"])
-        llm.network.lm_head.weight.copy_(case["in/lm_head"])
+        llm.network.model.embed_tokens.weight.copy_(case.tensors["in/embed"])
+        llm.network.lm_head.weight.copy_(case.tensors["in/lm_head"])
     llm.grow_vocabulary(107)
     assert llm.config.vocab_size == 107
     torch.testing.assert_close(
-        llm.network.model.embed_tokens.weight.data, case["out/embed"], **case.tolerance
+        llm.network.model.embed_tokens.weight.data, case.tensors["out/embed"], **case.tolerance
     )
     torch.testing.assert_close(
-        llm.network.lm_head.weight.data, case["out/lm_head"], **case.tolerance
+        llm.network.lm_head.weight.data, case.tensors["out/lm_head"], **case.tolerance
     )
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["llm_lora_forward_a", "llm_lora_forward_r32"])
-def test_the_forward_reproduces_the_golden_case(name):
-    case = golden_case(name)
+def test_the_forward_reproduces_the_golden(name):
+    case = golden(name)
     llm = golden_llm(case)
-    mask_BL = case["in/attention_mask"]
-    hidden_BLD = llm.hidden_states(case["in/input_ids"], attention_mask=mask_BL)
+    mask_BL = case.tensors["in/attention_mask"]
+    hidden_BLD = llm.hidden_states(case.tensors["in/input_ids"], attention_mask=mask_BL)
     logits_BLV = llm.logits(hidden_BLD)
     real = mask_BL.bool()
     for ours, theirs in (
-        (hidden_BLD, case["out/last_hidden_state"]),
-        (logits_BLV, case["out/logits"]),
+        (hidden_BLD, case.tensors["out/last_hidden_state"]),
+        (logits_BLV, case.tensors["out/logits"]),
     ):
         torch.testing.assert_close(ours[real], theirs[real], **case.tolerance)
     loss = functional.cross_entropy(
-        logits_BLV[:, :-1].flatten(0, 1), case["in/labels"][:, 1:].flatten()
+        logits_BLV[:, :-1].flatten(0, 1), case.tensors["in/labels"][:, 1:].flatten()
     )
-    torch.testing.assert_close(loss[None], case["out/lm_loss"], **case.tolerance)
+    torch.testing.assert_close(loss[None], case.tensors["out/lm_loss"], **case.tolerance)
 
 
-def golden_llm(case: GoldenCase) -> LanguageModel:
-    sizes, lora = case.info["llm_config_after_resize"], case.info["lora"]
+def golden_llm(case: Case) -> LanguageModel:
+    sizes, lora = case.about["llm_config_after_resize"], case.about["lora"]
     llm = build(
         LlmConfig(
             hidden_size=sizes["hidden_size"],
@@ -199,7 +199,7 @@ def golden_llm(case: GoldenCase) -> LanguageModel:
     )
     expected = llm.network.state_dict()
     state = {}
-    for name, value in case.weights().items():
+    for name, value in case.weights.items():
         if "original_module" in name:
             continue
         name = name.removeprefix("seedx.llm.base_model.model.")
