@@ -8,20 +8,21 @@ Source: AudioStory Sec. 4, Fig. 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from audiostory.errors import ConfigError
+from audiostory.models.audio_encoder import AudioEncoder, AudioEncoderConfig
 from audiostory.models.bridge import Bridge, BridgeConfig
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
 from audiostory.models.dit import DiffusionTransformer, DitConfig
 from audiostory.models.flow import FlowConfig
-from audiostory.models.llm import LanguageModel, LlmConfig
-from audiostory.models.vae import Autoencoder
+from audiostory.models.llm import LanguageModel, LlmConfig, LoraSettings
+from audiostory.models.vae import Autoencoder, OobleckAutoencoder, OobleckConfig
 from audiostory.story.tokens import SpecialTokens
 
 
@@ -37,8 +38,10 @@ class AudioStoryConfig:
     """From the LLM's states to the DiT's condition."""
     dit: DitConfig
     """The audio generator."""
-    codec: NanoCodecConfig
+    codec: NanoCodecConfig | OobleckConfig
     """The latent space; the type of the configuration names the kind of codec."""
+    audio_encoder: AudioEncoderConfig | None = None
+    """Ears, for instructions that come with a recording; None is deaf."""
     flow: FlowConfig = FlowConfig()
     """Noise levels in training, steps and guidance in sampling."""
     tokens: SpecialTokens = SpecialTokens()
@@ -53,37 +56,32 @@ class AudioStoryConfig:
         Raises:
             ConfigError: naming both sizes.
         """
-        pairs = (
-            ("bridge.llm_width", self.bridge.llm_width, "llm.hidden_size", self.llm.hidden_size),
-            ("dit.condition_width", self.dit.condition_width, "bridge.width", self.bridge.width),
-            (
-                "dit.latent_channels",
-                self.dit.latent_channels,
-                "codec.latent_channels",
-                self.codec.latent_channels,
+        llm, bridge, dit, tokens = self.llm, self.bridge, self.dit, self.tokens
+        ears = self.audio_encoder
+        pairs = {
+            "bridge.llm_width": (bridge.llm_width, llm.hidden_size, "llm.hidden_size"),
+            "bridge.num_semantic": (bridge.num_semantic, tokens.num_semantic, "tokens'"),
+            "bridge.num_residual": (bridge.num_residual, tokens.num_residual, "tokens'"),
+            "dit.condition_width": (dit.condition_width, bridge.width, "bridge.width"),
+            "dit.latent_channels": (dit.latent_channels, self.codec.latent_channels, "codec's"),
+            "audio_encoder.llm_width": (
+                ears.llm_width if ears else llm.hidden_size,
+                llm.hidden_size,
+                "llm.hidden_size",
             ),
-            (
-                "bridge.num_semantic",
-                self.bridge.num_semantic,
-                "tokens.num_semantic",
-                self.tokens.num_semantic,
-            ),
-            (
-                "bridge.num_residual",
-                self.bridge.num_residual,
-                "tokens.num_residual",
-                self.tokens.num_residual,
-            ),
-        )
-        for name, value, other_name, other in pairs:
+        }
+        for name, (value, other, whose) in pairs.items():
             if value != other:
-                raise ConfigError(f"{name} is {value} but {other_name} is {other}: make them equal")
+                raise ConfigError(f"{name} is {value} but {whose} is {other}: make them equal")
 
 
-CODECS: dict[type, type[Autoencoder]] = {NanoCodecConfig: NanoCodec}
+CODECS: dict[type, Callable[[Any], Autoencoder]] = {
+    NanoCodecConfig: NanoCodec,
+    OobleckConfig: OobleckAutoencoder,
+}
 
 
-def build_codec(config: NanoCodecConfig) -> Autoencoder:
+def build_codec(config: NanoCodecConfig | OobleckConfig) -> Autoencoder:
     """The codec that a configuration of this type describes."""
     return CODECS[type(config)](config)
 
@@ -103,6 +101,7 @@ GROUPS = {
     "dit.single": r"dit\.transformer\.single_transformer_blocks\.",
     "dit.ends": r"dit\.(?!transformer\.(single_)?transformer_blocks\.)",
     "codec": r"codec\.",
+    "audio_projector": r"audio_encoder\.projector\.",
 }
 """Names that training stages use for sets of parameters, as patterns of parameter names.
 
@@ -127,6 +126,7 @@ class AudioStoryModel(nn.Module):
         self.bridge = Bridge(config.bridge)
         self.dit = DiffusionTransformer(config.dit)
         self.codec = build_codec(config.codec)
+        self.audio_encoder = config.audio_encoder and AudioEncoder(config.audio_encoder)
 
     @property
     def device(self) -> torch.device:
@@ -181,7 +181,7 @@ NANO = AudioStoryConfig(
     name="nano",
     llm=LlmConfig(
         hidden_size=256,
-        num_layers=8,
+        num_layers=6,
         num_heads=4,
         num_kv_heads=2,
         intermediate_size=704,
@@ -197,20 +197,44 @@ NANO = AudioStoryConfig(
         feature_scale=1.0,
     ),
     dit=DitConfig(
-        latent_channels=96,
-        num_joint_blocks=3,
-        num_single_blocks=8,
+        latent_channels=64,
+        num_joint_blocks=2,
+        num_single_blocks=6,
         num_heads=4,
         head_dim=64,
         axes_dims_rope=(16, 24, 24),
         condition_width=384,
-        max_frames=400,
+        max_duration_s=12.0,
+        max_frames=160,
+        duration_features=32,
     ),
     codec=NanoCodecConfig(),
-    flow=FlowConfig(steps=24, guidance_scale=3.0),
+    flow=FlowConfig(steps=16, guidance_scale=3.0),
     tokens=SpecialTokens(
         num_semantic=8, num_residual=8, num_semantic_vocab=8, num_residual_vocab=8
     ),
     bridge_context="clip",
 )
 """The model that ships with the package: MiniLM's width, 12.5 latent frames/s (docs/nano.md)."""
+
+THREE_B = AudioStoryConfig(
+    name="3b",
+    llm=LlmConfig(
+        hidden_size=2048,
+        num_layers=36,
+        num_heads=16,
+        num_kv_heads=2,
+        intermediate_size=11008,
+        vocab_size=152_277,
+        lora=LoraSettings(),
+    ),
+    bridge=BridgeConfig(llm_width=2048, width=1024, learned_null=False),
+    dit=DitConfig(),
+    codec=OobleckConfig(),
+    audio_encoder=AudioEncoderConfig(),
+)
+"""The released size: Qwen2.5-3B, Flan-T5-large's width, TangoFlux's DiT, the Oobleck VAE and
+Whisper-large-v3 (Sec. 5.1)."""
+
+SIZES = {config.name: config for config in (NANO, THREE_B)}
+"""The configurations there are, by name."""
