@@ -59,9 +59,11 @@ $(BIN)/python:
 
 # No byte-compiling at install time: it takes as long as the rest, and Python compiles what it uses.
 $(CORE): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV): about two minutes and 1.2 GB, once"
 	$(PIP) install --quiet --prefer-binary --no-compile -c constraints.txt -e .
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV), tools included: about two minutes and 1.5 GB, once"
 	$(PIP) install --quiet --prefer-binary --no-compile -c constraints.txt -e ".[dev,train]"
 	@touch $(CORE) $@
