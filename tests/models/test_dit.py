@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from audiostory.errors import ConfigError, ShapeError
 from audiostory.models.dit import DiffusionTransformer, DitConfig, DurationEmbedder
+from audiostory.models.seeding import seeded
 from tests.golden import Case, golden
 
 TINY = DitConfig(
@@ -50,8 +51,7 @@ def dit_of(case: Case) -> DiffusionTransformer:
 
 
 def make(config: DitConfig = TINY) -> DiffusionTransformer:
-    with torch.random.fork_rng():
-        torch.random.default_generator.manual_seed(0)
+    with seeded(torch.Generator().manual_seed(0)):
         return DiffusionTransformer(config).eval()
 
 

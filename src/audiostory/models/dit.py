@@ -16,6 +16,11 @@ import math
 from dataclasses import dataclass
 
 import torch
+from diffusers.models.normalization import (
+    AdaLayerNormContinuous,
+    AdaLayerNormZero,
+    AdaLayerNormZeroSingle,
+)
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
 
@@ -90,8 +95,10 @@ class DurationEmbedder(nn.Module):
 
     def forward(self, duration_B: Tensor) -> Tensor:
         """Tokens ``(B, 1, width)``; beyond ``max_duration_s`` all durations look the same."""
-        weight = self.time_positional_embedding[1].weight
-        share_B = duration_B.to(weight).clamp(0, self.max_duration_s) / self.max_duration_s
+        share_B = (
+            duration_B.to(next(self.parameters())).clamp(0, self.max_duration_s)
+            / self.max_duration_s
+        )
         return self.time_positional_embedding(share_B)[:, None]
 
 
@@ -204,14 +211,10 @@ class DiffusionTransformer(nn.Module):
 
     def _zero_init(self) -> None:
         """Zero what modulates the blocks and what leaves the model."""
-        blocks = (*self.transformer.transformer_blocks, *self.transformer.single_transformer_blocks)
-        modulations = [
-            module.linear
-            for block in blocks
-            for name, module in block.named_children()
-            if name in ("norm", "norm1", "norm1_context")
-        ]
-        last = (self.transformer.norm_out.linear, self.transformer.proj_out)
-        for linear in (*modulations, *last):
-            nn.init.zeros_(linear.weight)
-            nn.init.zeros_(linear.bias)
+        modulations = (AdaLayerNormZero, AdaLayerNormZeroSingle, AdaLayerNormContinuous)
+        for module in self.transformer.modules():
+            if isinstance(module, modulations):
+                nn.init.zeros_(module.linear.weight)
+                nn.init.zeros_(module.linear.bias)
+        nn.init.zeros_(self.transformer.proj_out.weight)
+        nn.init.zeros_(self.transformer.proj_out.bias)
