@@ -1,0 +1,334 @@
+"""Whether generated sounds are recognised as what they should be, by a tagger of real ones.
+
+Three sets of clips go through one tagger: real test clips, the same through the codec, and
+generated ones. A group's accuracy on generated clips is read beside the real clips' own, and
+beside the spread of its clips: one good sound, made again and again, is recognised perfectly.
+
+- *accuracy*: the tagger's answer is the group, among all groups and "other" (macro: mean over
+  groups). *closed*: the same without the answer "other". A silent clip is always wrong.
+- *spread*: mean distance between two clips of a group in the tagger's space, over pairs from
+  different sources (recordings, or renderings), as a ratio to the real clips' spread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiostory.evaluate.samples import (
+    Progress,
+    Reconstruct,
+    Render,
+    Sample,
+    folder_samples,
+    group_captions,
+    real_samples,
+    rendered_samples,
+)
+from audiostory.evaluate.tagger import OTHER, Tagger, load_tagger
+
+RESAMPLES = 1_000
+"""Draws of recordings behind an interval."""
+SILENCE = "silence"
+"""Answer for a clip in which nothing is heard."""
+SILENT_PEAK = 1e-3
+"""Peak (of full scale) below which a clip is silent: -60 dB."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the tagger said of one clip."""
+
+    group: str
+    source: str
+    answer: str
+    """A group, ``OTHER``, or ``SILENCE``."""
+    closed: str
+    """The likeliest group, or ``SILENCE``."""
+    embedding: np.ndarray | None
+    """(D,): where the clip lies; None for silence."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is the group."""
+        return self.answer == self.group
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far apart the clips of one group lie in the tagger's space."""
+
+    mean: float
+    is_across_sources: bool
+    """Whether the pairs come from different sources; False where there is only one source."""
+
+
+class HeardSet:
+    """What a tagger said of a set of clips, by group."""
+
+    def __init__(self, heard: Iterable[Heard]) -> None:
+        self.by_group: dict[str, list[Heard]] = defaultdict(list)
+        for one in heard:
+            self.by_group[one.group].append(one)
+
+    def accuracy(self, group: str, *, closed: bool = False) -> float | None:
+        """Share of the group's clips that are recognised; None if it has none."""
+        clips = self.by_group.get(group, [])
+        hits = [(one.closed if closed else one.answer) == group for one in clips]
+        return sum(hits) / len(hits) if hits else None
+
+    def macro(self, groups: Sequence[str], *, closed: bool = False) -> float:
+        """Mean accuracy over those of ``groups`` that have clips."""
+        shares = [self.accuracy(group, closed=closed) for group in groups]
+        known = [share for share in shares if share is not None]
+        return sum(known) / len(known) if known else float("nan")
+
+    def confusion(self, group: str) -> Counter[str]:
+        """How often the group's clips were heard as what."""
+        return Counter(one.answer for one in self.by_group.get(group, []))
+
+    def spread(self, group: str, *, recognised: bool = False) -> Spread | None:
+        """Mean distance between the group's clips; None for fewer than two."""
+        clips = [one for one in self.by_group.get(group, []) if one.embedding is not None]
+        clips = [one for one in clips if one.is_right or not recognised]
+        if len(clips) < 2:
+            return None
+        points_ND = np.stack([one.embedding for one in clips if one.embedding is not None])
+        distances_NN = np.linalg.norm(points_ND[:, None] - points_ND[None], axis=2)
+        sources = np.array([one.source for one in clips])
+        upper_NN = np.triu(np.ones((len(clips), len(clips)), dtype=bool), 1)
+        across_NN = upper_NN & (sources[:, None] != sources[None])
+        chosen_NN = across_NN if across_NN.any() else upper_NN
+        return Spread(float(distances_NN[chosen_NN].mean()), bool(across_NN.any()))
+
+    def resampled_macro(
+        self, groups: Sequence[str], random: np.random.Generator, count: int = RESAMPLES
+    ) -> np.ndarray:
+        """Macro accuracies had other recordings (with replacement) been in the set."""
+        total = np.zeros(count)
+        present = [group for group in groups if self.by_group.get(group)]
+        for group in present:
+            hits: dict[str, list[bool]] = defaultdict(list)
+            for one in self.by_group[group]:
+                hits[one.source].append(one.is_right)
+            right = np.array([sum(one) for one in hits.values()], dtype=float)
+            size = np.array([len(one) for one in hits.values()], dtype=float)
+            drawn = random.integers(len(size), size=(count, len(size)))
+            total += right[drawn].sum(axis=1) / size[drawn].sum(axis=1)
+        return total / max(len(present), 1)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one tagger heard in real, reconstructed and generated clips."""
+
+    tagger: str
+    groups: tuple[str, ...]
+    sets: dict[str, HeardSet]
+    """``real``, ``generated`` and, where there is a codec, ``reconstructed``."""
+
+    def ratio(self, group: str | None = None, *, which: str = "generated") -> float | None:
+        """Accuracy on the set relative to real clips, of a group or of all (macro)."""
+        own, real = self.sets[which], self.sets["real"]
+        if group is None:
+            return _ratio(own.macro(self.groups), real.macro(self.groups))
+        return _ratio(own.accuracy(group), real.accuracy(group))
+
+    def ratio_interval(self, which: str = "generated") -> tuple[float, float]:
+        """Where the macro ratio lies with 95 % of resampled recordings and renderings."""
+        random = np.random.default_rng(0)
+        own = self.sets[which].resampled_macro(self.groups, random)
+        real = self.sets["real"].resampled_macro(self.groups, random)
+        low, high = np.quantile(own / np.maximum(real, 1e-9), [0.025, 0.975])
+        return float(low), float(high)
+
+    def spread_ratio(
+        self, group: str, *, which: str = "generated", recognised: bool = False
+    ) -> float | None:
+        """Spread of a group's clips relative to real clips'."""
+        own = self.sets[which].spread(group, recognised=recognised)
+        real = self.sets["real"].spread(group, recognised=recognised)
+        return _ratio(own.mean, real.mean) if own and real else None
+
+    def mean_spread_ratio(self, *, which: str = "generated", recognised: bool = False) -> float:
+        """Mean of the groups' spread ratios, where they are known."""
+        ratios = [
+            self.spread_ratio(group, which=which, recognised=recognised) for group in self.groups
+        ]
+        known = [one for one in ratios if one is not None]
+        return sum(known) / len(known) if known else float("nan")
+
+    def summary(self) -> dict[str, dict[str, float | int | list[float] | None]]:
+        """The numbers of each set: clips, macro accuracies, ratios to real, spread."""
+        entry: dict[str, dict[str, float | int | list[float] | None]] = {}
+        for name, own in self.sets.items():
+            entry[name] = {
+                "clips": sum(map(len, own.by_group.values())),
+                "accuracy": own.macro(self.groups),
+                "closed_accuracy": own.macro(self.groups, closed=True),
+                "ratio": self.ratio(which=name),
+                "ratio_interval": list(self.ratio_interval(name)),
+                "spread_ratio": self.mean_spread_ratio(which=name),
+                "spread_ratio_recognised": self.mean_spread_ratio(which=name, recognised=True),
+            }
+        return entry
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the embeddings, as JSON can hold it."""
+        by_group = {
+            group: {
+                name: {
+                    "clips": len(own.by_group.get(group, [])),
+                    "accuracy": own.accuracy(group),
+                    "closed_accuracy": own.accuracy(group, closed=True),
+                    "heard_as": dict(own.confusion(group).most_common()),
+                    "spread_ratio": self.spread_ratio(group, which=name),
+                }
+                for name, own in self.sets.items()
+            }
+            for group in self.groups
+        }
+        return {"tagger": self.tagger, "summary": self.summary(), "groups": by_group}
+
+    def to_markdown(self) -> str:
+        """The summary, a table by group and the confusion matrix of every set."""
+        lines = [f"# Recognisability, heard by the tagger {self.tagger}", ""]
+        lines += self._summary_table() + [""] + self._group_table()
+        for name, own in self.sets.items():
+            lines += ["", f"## What {name} clips were heard as", ""]
+            lines += self._confusion_table(own)
+        lines += ["", "`*`: the real clips come from one recording, so their spread is small."]
+        return "\n".join(lines) + "\n"
+
+    def _summary_table(self) -> list[str]:
+        lines = [
+            "| clips | number | accuracy | closed | ratio to real (95 %) | spread / real | "
+            "of the recognised |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, own in self.sets.items():
+            low, high = self.ratio_interval(name)
+            lines.append(
+                f"| {name} | {sum(map(len, own.by_group.values()))} "
+                f"| {_cell(own.macro(self.groups))} | {_cell(own.macro(self.groups, closed=True))} "
+                f"| {_cell(self.ratio(which=name))} ({low:.2f}-{high:.2f}) "
+                f"| {_cell(self.mean_spread_ratio(which=name))} "
+                f"| {_cell(self.mean_spread_ratio(which=name, recognised=True))} |"
+            )
+        return lines
+
+    def _group_table(self) -> list[str]:
+        names = list(self.sets)
+        lines = [
+            f"| group | {' | '.join(names)} | ratio | spread / real | generated heard as |",
+            "|---|" + "---|" * len(names) + "---|---|---|",
+        ]
+        for group in self.groups:
+            cells = [_cell(own.accuracy(group)) for own in self.sets.values()]
+            real = self.sets["real"].spread(group)
+            mark = "" if real is None or real.is_across_sources else "*"
+            heard = self.sets["generated"].confusion(group).most_common(3)
+            lines.append(
+                f"| {group} | {' | '.join(cells)} | {_cell(self.ratio(group))} "
+                f"| {_cell(self.spread_ratio(group))}{mark} "
+                f"| {', '.join(f'{answer} {count}' for answer, count in heard)} |"
+            )
+        return lines
+
+    def _confusion_table(self, own: HeardSet) -> list[str]:
+        answers = (*self.groups, OTHER, SILENCE)
+        lines = ["| | " + " | ".join(answers) + " |", "|---" * (len(answers) + 1) + "|"]
+        for group in self.groups:
+            counts = own.confusion(group)
+            lines.append(f"| {group} | {' | '.join(str(counts[one] or '') for one in answers)} |")
+        return lines
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None or np.isnan(value) else f"{value:.2f}"
+
+
+def _ratio(own: float | None, real: float | None) -> float | None:
+    return own / real if own is not None and real else None
+
+
+def hear(tagger: Tagger, samples: Iterable[Sample]) -> HeardSet:
+    """What ``tagger`` says of every clip; the clips are not kept."""
+    return HeardSet(_heard(tagger, sample) for sample in samples)
+
+
+def _heard(tagger: Tagger, sample: Sample) -> Heard:
+    if np.abs(sample.waveform.samples).max(initial=0.0) < SILENT_PEAK:
+        return Heard(sample.group, sample.source, SILENCE, SILENCE, None)
+    tags = tagger.tags(sample.waveform)
+    answer = tagger.classes[int(tags.probabilities.argmax())]
+    closed = tagger.config.groups[int(tags.probabilities[:-1].argmax())]
+    return Heard(sample.group, sample.source, answer, closed, tags.embedding)
+
+
+def recognisability(
+    tagger: Tagger,
+    real: Iterable[Sample],
+    reconstructed: Iterable[Sample] | None,
+    generated: Iterable[Sample],
+) -> Report:
+    """What ``tagger`` hears in real clips, in their codec reconstructions and in generated ones.
+
+    The sets may be generators: each clip is heard once and let go.
+    """
+    sets = {"real": hear(tagger, real)}
+    if reconstructed is not None:
+        sets["reconstructed"] = hear(tagger, reconstructed)
+    sets["generated"] = hear(tagger, generated)
+    return Report(tagger.config.name, tagger.config.groups, sets)
+
+
+def run_recognisability(
+    tagger_folder: Path,
+    corpus: Path,
+    generated: Render | Path,
+    folder: Path,
+    *,
+    reconstruct: Reconstruct | None = None,
+    per_group: int = 8,
+    progress: Progress | None = None,
+) -> Report:
+    """Measure a generator with a learnt tagger; writes ``recognisability-NAME.json`` and ``.md``.
+
+    Args:
+        tagger_folder: what ``train_tagger`` wrote.
+        corpus: folder with ``metadata.jsonl`` and the real clips.
+        generated: sounds a caption with a seed; or a folder of finished clips, by group.
+        folder: where the report goes.
+        reconstruct: a clip through the codec; None leaves reconstructions out.
+        per_group: captions to sound for each group.
+        progress: called with what is being done and its share done.
+
+    Raises:
+        CheckpointError: if there is no tagger.
+        CorpusError: if the corpus cannot be read.
+    """
+    tagger = load_tagger(tagger_folder)
+    groups = tagger.config.groups
+    if isinstance(generated, Path):
+        samples = folder_samples(generated, groups)
+    else:
+        samples = rendered_samples(group_captions(corpus, groups, per_group), generated, progress)
+    report = recognisability(
+        tagger,
+        real_samples(corpus, groups),
+        None if reconstruct is None else real_samples(corpus, groups, reconstruct),
+        samples,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"recognisability-{report.tagger}"
+    text = json.dumps(report.to_json(), indent=1)
+    (folder / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{stem}.md").write_text(report.to_markdown(), encoding="utf-8")
+    return report

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from audiostory.audio.waveform import Waveform, save
+from audiostory.evaluate.recognisability import (
+    SILENCE,
+    Heard,
+    HeardSet,
+    Report,
+    hear,
+    recognisability,
+    run_recognisability,
+)
+from audiostory.evaluate.samples import Sample
+from audiostory.evaluate.tagger import Tagger, save_tagger
+from tests.evaluate.sounds import RATE_HZ, TINY, bell, rain, write_corpus
+
+
+def _heard(group, answer, point, source):
+    return Heard(group, source, answer, answer, np.array([point, 0.0]))
+
+
+def _report(generated):
+    real = [_heard("bell", "bell", 0.0, "a"), _heard("bell", "bell", 4.0, "b")]
+    real += [_heard("rain", "rain", 0.0, "c"), _heard("rain", "bell", 2.0, "d")]
+    return Report(
+        "tiny", ("bell", "rain"), {"real": HeardSet(real), "generated": HeardSet(generated)}
+    )
+
+
+def test_accuracy_and_its_ratio_to_real_clips():
+    generated = [_heard("bell", "bell", 0.0, "x"), _heard("bell", "rain", 1.0, "y")]
+    generated += [_heard("rain", "rain", 0.0, "z")]
+    report = _report(generated)
+    assert report.sets["real"].macro(report.groups) == pytest.approx(0.75)
+    assert report.sets["generated"].accuracy("bell") == 0.5
+    assert report.ratio("bell") == 0.5
+    assert report.ratio("rain") == 2.0
+    assert report.ratio() == pytest.approx(1.0)
+    low, high = report.ratio_interval()
+    assert low <= report.ratio() <= high
+
+
+def test_one_good_sound_again_and_again_has_no_spread():
+    generated = [_heard("bell", "bell", 1.0, f"{seed}") for seed in range(5)]
+    generated += [_heard("rain", "rain", float(seed), f"{seed}") for seed in (0, 2)]
+    report = _report(generated)
+    assert report.spread_ratio("bell") == 0.0
+    assert report.spread_ratio("rain") == pytest.approx(1.0)
+    assert report.spread_ratio("rain", recognised=True) is None
+
+
+def test_spread_leaves_out_pairs_from_one_recording():
+    clips = [
+        _heard("bell", "bell", point, source) for point, source in ((0, "a"), (0, "a"), (6, "b"))
+    ]
+    spread = HeardSet(clips).spread("bell")
+    assert spread is not None
+    assert spread.mean == 6.0
+    assert spread.is_across_sources
+    single = HeardSet(clips[:2]).spread("bell")
+    assert single is not None
+    assert not single.is_across_sources
+
+
+def test_silent_clips_are_wrong_and_said_to_be_silent():
+    quiet = Waveform(np.full((1, RATE_HZ // 2), 1e-5, np.float32), RATE_HZ)
+    heard = hear(Tagger(TINY), [Sample(quiet, "bell", "x")])
+    assert heard.accuracy("bell") == 0.0
+    assert heard.confusion("bell") == {SILENCE: 1}
+
+
+def test_the_same_clips_have_ratio_and_spread_one():
+    clips = [Sample(bell(seed), "bell", f"b{seed}") for seed in range(3)]
+    clips += [Sample(rain(seed), "rain", f"r{seed}") for seed in range(3)]
+    report = recognisability(Tagger(TINY), clips, clips, clips)
+    assert report.sets["generated"].confusion("bell") == report.sets["real"].confusion("bell")
+    assert report.mean_spread_ratio(which="reconstructed") == pytest.approx(1.0)
+
+
+def test_run_writes_a_table_for_rendered_captions(tmp_path):
+    save_tagger(Tagger(TINY), tmp_path / "tagger")
+    (tmp_path / "corpus").mkdir()
+    corpus = write_corpus(tmp_path / "corpus", per_split=1)
+    asked = []
+
+    def render(caption, seed):
+        asked.append((caption, seed))
+        return bell(seed)
+
+    report = run_recognisability(
+        tmp_path / "tagger", corpus, render, tmp_path / "out", reconstruct=lambda one: one
+    )
+    assert len(asked) == 16
+    assert len(set(asked)) == 16
+    assert asked[0][0] == "A bell, take 0"
+    entry = json.loads((tmp_path / "out/recognisability-tiny.json").read_text(encoding="utf-8"))
+    assert entry["summary"]["generated"]["clips"] == 16
+    text = (tmp_path / "out/recognisability-tiny.md").read_text(encoding="utf-8")
+    assert "| bell |" in text
+    assert set(report.sets) == {"real", "reconstructed", "generated"}
+
+
+def test_a_folder_of_clips_by_group_can_be_measured(tmp_path):
+    save_tagger(Tagger(TINY), tmp_path / "tagger")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "clips/bell").mkdir(parents=True)
+    save(bell(0), tmp_path / "clips/bell/one.wav")
+    report = run_recognisability(
+        tmp_path / "tagger",
+        write_corpus(tmp_path / "corpus", per_split=1),
+        tmp_path / "clips",
+        tmp_path / "out",
+    )
+    assert report.sets["generated"].accuracy("rain") is None
