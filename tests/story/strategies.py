@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from audiostory.story.tokens import SpecialTokens, clean_field
@@ -11,6 +12,8 @@ NANO = SpecialTokens(num_semantic=8, num_residual=8, num_semantic_vocab=8, num_r
 
 # words that look like parts of the layout, so that free text tries to break out of its field
 _TRAPS = [
+    "",
+    " ",
     "1. [0.0, 4.0]",
     "**Sound Effects**:",
     "**Story Details**: ",
@@ -29,19 +32,22 @@ _TRAPS = [
     "] ",
 ]
 
-fields = (
-    st.lists(st.one_of(st.text(max_size=12), st.sampled_from(_TRAPS)), max_size=5)
-    .map("".join)
-    .map(clean_field)
-    .filter(bool)
+# a busy machine is no reason to fail
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+
+fields = st.builds(
+    lambda before, trap, after: clean_field(before + trap + after) or "x",
+    st.text(max_size=5),
+    st.sampled_from(_TRAPS),
+    st.text(max_size=5),
 )
 
 
 @st.composite
 def spans(draw, *, gaps=False):
-    """(start, end) of one to six events in tenths of a second."""
+    """(start, end) of one to four events in tenths of a second."""
     position, result = 0, []
-    for _ in range(draw(st.integers(1, 6))):
+    for _ in range(draw(st.integers(1, 4))):
         start = position + (draw(st.integers(0, 30)) if gaps else 0)
         position = start + draw(st.integers(1, 400))
         result.append((start, position))

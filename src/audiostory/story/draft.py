@@ -31,7 +31,8 @@ _NUMBER_WORDS = (
     "twelve",
 )
 
-_SECONDS = r"([0-9]+(?:\.[0-9]+)?)\s*(?:s|sec|secs|seconds)?"
+_NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,9})?"
+_SECONDS = rf"({_NUMBER})\s*(?:s|sec|secs|seconds)?"
 _SPAN = rf"{_SECONDS}\s*(?:,|-|–|—|to)\s*{_SECONDS}"
 _RANGE = re.compile(rf"\[\s*{_SPAN}\s*\]|time(?:stamp)?s?\s*:\s*{_SPAN}", re.IGNORECASE)
 _COUNT = re.compile(
@@ -84,7 +85,7 @@ class DraftClip:
     def duration_s(self) -> float | None:
         """The duration in seconds, if a positive number is written."""
         text = (self.duration_text or "").strip()
-        if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text):
+        if not re.fullmatch(_NUMBER, text):
             return None
         return float(text) or None
 
@@ -140,9 +141,9 @@ def _read_reasoning(text: str) -> tuple[str, int | None, tuple[DraftEvent, ...]]
     if count is not None:
         text = _blank(text, count)
     headings = list(_HEADING.finditer(text))
-    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    ends = [heading.start() for heading in headings] + [len(text)]
     events = tuple(
-        _read_event(text, heading, end) for heading, end in zip(headings, ends, strict=True)
+        _read_event(text, heading, end) for heading, end in zip(headings, ends[1:], strict=True)
     )
     before = text[: headings[0].start()] if headings else text
     return _tidy(_SUMMARY_LEAD.sub("", before)), _read_count(count), events
@@ -161,10 +162,11 @@ def _read_event(text: str, heading: re.Match[str], end: int) -> DraftEvent:
     body = text[heading.end() : end]
     labels = {"detail": _DETAIL_LABEL.search(body), "sounds": _SOUNDS_LABEL.search(body)}
     found = sorted((m.start(), m.end(), name) for name, m in labels.items() if m is not None)
-    head = body[: found[0][0]] if found else body
-    stops = [start for start, _, _ in found[1:]] + [len(body)]
+    stops = [start for start, _, _ in found] + [len(body)]
+    head = body[: stops[0]]
     fields = {
-        name: _tidy(body[begin:stop]) for (_, begin, name), stop in zip(found, stops, strict=True)
+        name: _tidy(body[begin:stop])
+        for (_, begin, name), stop in zip(found, stops[1:], strict=True)
     }
     span = _RANGE.search(head)
     times = [float(number) for number in span.groups() if number] if span else [None, None]

@@ -9,8 +9,8 @@ Source: AudioStory Sec. 4.1, Eq. 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 from audiostory.errors import ConfigError, FormatError
@@ -26,7 +26,8 @@ from audiostory.story.format import (
     check_pairing,
     duration_tag,
     event_lead,
-    render,
+    render_clip,
+    render_storyline,
     seconds_text,
     tenths,
 )
@@ -108,17 +109,27 @@ class GrammarLimits:
 _UNLIMITED = GrammarLimits(min_events=1, max_events=999, min_event_s=0.1)
 
 
+Heading: TypeAlias = tuple[int, str]
+"""Where an event starts, in tenths of a second, and its title."""
+
+
 def storyline_slots(
-    total_s: float, *, limits: GrammarLimits, summary: str | None = None
+    total_s: float,
+    *,
+    limits: GrammarLimits,
+    summary: str | None = None,
+    headings: Sequence[Heading] | None = None,
 ) -> Slots[Storyline]:
-    """The slots of a storyline that fills ``total_s`` seconds without gaps.
+    """The slots of a storyline that fills ``total_s`` seconds.
 
     Each event starts where the one before ended; the last ends at ``total_s``, rounded to 0.1 s.
 
     Args:
         total_s: length of the track, at least 0.1 s.
         limits: how many events there may be and how short.
-        summary: given when it is already known, as for the later passages of a long track.
+        summary: given when it is already known, as for the later passages of a long track; empty
+            to leave it out.
+        headings: the events' starts and titles, given when the story is known (``slots_of``).
 
     Raises:
         FormatError: if what is sent is not one of the choices, or holds no word.
@@ -130,19 +141,20 @@ def storyline_slots(
         yield Fixed(SUMMARY_LEAD)
         summary = yield from _written(Words("summary", limits.max_words_tokens))
         yield Fixed(PARAGRAPH + COUNT_LEAD)
-    elif not summary or clean_field(summary) != summary:
+    elif clean_field(summary) != summary:
         raise FormatError(f"the summary {summary[:60]!r} is not clean: pass it through clean_field")
     else:
-        yield Fixed(SUMMARY_LEAD + summary + PARAGRAPH + COUNT_LEAD)
+        yield Fixed((SUMMARY_LEAD + summary + PARAGRAPH if summary else "") + COUNT_LEAD)
     num_events = int((yield from _chosen(Number("num_events", _counts(total, limits)))))
-    lead = COUNT_TAIL
-    start = 0
     events: list[Event] = []
-    for number in range(1, num_events + 1):
-        lead += PARAGRAPH + event_lead(number, start / GRID_PER_S)
-        event = yield from _event_slots(lead, (start, total), num_events - number, limits)
-        events.append(event)
-        start, lead = tenths(event.end_s), ""
+    lead, end = COUNT_TAIL, 0
+    for index in range(num_events):
+        start, title = headings[index] if headings is not None else (end, "")
+        lead += PARAGRAPH + event_lead(index + 1, start / GRID_PER_S, title)
+        num_after = num_events - index - 1
+        event = yield from _event_slots(lead, (start, total), num_after, limits)
+        events.append(replace(event, title=title))
+        lead, end = "", tenths(event.end_s)
     yield Fixed(THINK_END)
     return Storyline(summary=summary, events=tuple(events))
 
@@ -186,36 +198,60 @@ def drive(slots: Slots[T], author: Callable[[Words | Number], str]) -> T:
         written = None if isinstance(slot, Fixed) else author(slot)
 
 
+def storyline_slots_of(
+    storyline: Storyline, *, limits: GrammarLimits = _UNLIMITED
+) -> list[tuple[Slot, str]]:
+    """The slots of a known storyline with their texts, which join to ``render_storyline``.
+
+    Args:
+        storyline: at least one event; titles and gaps become part of the fixed text.
+        limits: taken over by the slots; by default any number and length of events.
+
+    Raises:
+        FormatError: if the storyline cannot be written down, or does not keep the limits.
+    """
+    render_storyline(storyline)  # refuses what cannot be written, with the reason
+    events = storyline.events
+    check_pairing(len(events), len(events))
+    texts = [storyline.summary] if storyline.summary else []
+    texts.append(str(len(events)))
+    for event in events:
+        texts += [seconds_text(event.end_s), event.detail, event.sounds]
+    del texts[-3]  # the last end is fixed by the length of the story
+    slots = storyline_slots(
+        events[-1].end_s,
+        limits=limits,
+        summary=None if storyline.summary else "",
+        headings=[(tenths(event.start_s), event.title) for event in events],
+    )
+    return _record(slots, texts)
+
+
+def clip_slots_of(
+    clip: Clip, tokens: SpecialTokens, *, limits: GrammarLimits = _UNLIMITED
+) -> list[tuple[Slot, str]]:
+    """The slots of a known clip with their texts, which join to ``render_clip``.
+
+    Raises:
+        FormatError: if the clip cannot be written down.
+    """
+    render_clip(clip, tokens)  # refuses what cannot be written, with the reason
+    return _record(caption_slots(clip.duration_s, tokens=tokens, limits=limits), [clip.caption])
+
+
 def slots_of(
     story: Story, tokens: SpecialTokens, *, limits: GrammarLimits = _UNLIMITED
 ) -> list[tuple[Slot, str]]:
     """The slots of a known story with their texts, which join to ``format.render(story)``.
 
-    Args:
-        story: events without titles or gaps, from 0 s on, as the grammar writes them.
-        tokens: the markers, and how many bridge tokens a clip has.
-        limits: taken over by the slots' choices; by default any number and length of events.
-
     Raises:
-        FormatError: if the grammar cannot write this story.
+        FormatError: if the story cannot be written down, or does not keep the limits.
     """
-    storyline = story.storyline
-    check_pairing(len(storyline.events), len(story.clips))
-    texts = [storyline.summary, str(len(storyline.events))]
-    for event in storyline.events:
-        texts += [seconds_text(event.end_s), event.detail, event.sounds]
-    del texts[-3]  # the last end is fixed by the length of the story
-    steps = _record(storyline_slots(storyline.events[-1].end_s, limits=limits), texts)
+    check_pairing(len(story.storyline.events), len(story.clips))
+    steps = storyline_slots_of(story.storyline, limits=limits)
     for clip in story.clips:
-        slots = caption_slots(clip.duration_s, tokens=tokens, limits=limits)
-        steps += _record(slots, [clip.caption])
-    steps.append((Fixed(tokens.message_close), tokens.message_close))
-    if "".join(text for _, text in steps) != render(story, tokens):
-        raise FormatError(
-            "the grammar cannot write this story: let events follow one another without gaps "
-            "from 0 s on, and leave titles out"
-        )
-    return steps
+        steps += clip_slots_of(clip, tokens, limits=limits)
+    return [*steps, (Fixed(tokens.message_close), tokens.message_close)]
 
 
 def _record(slots: Slots[T], texts: Iterable[str]) -> list[tuple[Slot, str]]:
