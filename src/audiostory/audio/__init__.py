@@ -1,7 +1,7 @@
 """Signals: waveforms in, waveforms out. numpy only, no networks.
 
 Start at ``waveform.py`` (the noun and its files), then ``join.py`` (clips to one track),
-``loudness.py`` (how loud, how high the peaks; its limiter is ``limiter.py``) and
+``loudness.py`` (target loudness and peak ceiling, built on ``meter.py`` and ``limiter.py``) and
 ``picture.py`` (the story drawn over its sound).
 Not here: codecs and anything learned (``models``), mixing of corpus clips (``data``).
 """
