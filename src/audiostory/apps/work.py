@@ -1,0 +1,194 @@
+"""What the commands have in common: loading, resuming, finishing, and telling mistakes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from audiostory.apps.options import instruction_words
+from audiostory.apps.outputs import TrackFiles, check_can_write
+from audiostory.errors import AudioStoryError, ConfigError, OutputError, PlanError
+from audiostory.generate.catalogue import resolve_model
+
+if TYPE_CHECKING:
+    from audiostory.generate.clip_store import FolderStore
+    from audiostory.generate.narration import Progress
+    from audiostory.generate.pipeline import AudioStoryPipeline
+    from audiostory.story.plan import Plan
+    from audiostory.story.types import Instruction
+
+MISTAKE = 2
+"""Exit code when the person can mend it."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+def screen() -> Console:
+    """Where progress and mistakes are shown: standard error."""
+    return Console(stderr=True)
+
+
+@contextmanager
+def mistakes_told(*, debug: bool, files: TrackFiles | None = None) -> Iterator[None]:
+    """Turn our errors, and Ctrl-C, into a line or two and an exit code.
+
+    Args:
+        debug: let errors through with their traceback.
+        files: the track that is being made; what is finished of it is kept.
+    """
+    try:
+        yield
+    except AudioStoryError as error:
+        if debug:
+            raise
+        text = f"error: {error}".encode(errors="replace").decode()
+        screen().print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(MISTAKE) from None
+    except KeyboardInterrupt:
+        text = "stopped"
+        if files is not None and files.clips.is_dir():
+            text += f": finished clips are kept in {files.clips}; --resume goes on from there"
+        screen().print(text, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def instruction_of(text: str, duration_s: float | None, seed: int) -> Instruction:
+    """What is asked for, checked before anything heavy is loaded."""
+    from audiostory.story.plan import MAX_SEED
+    from audiostory.story.types import Instruction
+
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"--seed is {seed}: give a whole number from 0 to {MAX_SEED}")
+    return Instruction(text=instruction_words(text).strip(), duration_s=duration_s)
+
+
+def check_track(files: TrackFiles, *, overwrite: bool, picture: bool) -> None:
+    """Nothing, if the track and its picture can be written.
+
+    Raises:
+        OutputError: if they cannot, or the track's suffix names no kind of sound.
+    """
+    from audiostory.audio.waveform import SUFFIXES
+
+    if files.track.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"{files.track} has no sound suffix: use one of {', '.join(SUFFIXES)}")
+    check_can_write(files.track, overwrite=overwrite)
+    if picture:
+        check_can_write(files.picture, overwrite=overwrite)
+
+
+def check_new_plan(path: Path, *, overwrite: bool) -> None:
+    """Nothing, if a plan can be written beside the track.
+
+    Raises:
+        OutputError: if it cannot, or is there already: perhaps from a command that was stopped.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(
+            f"{path} exists: go on with it (--resume), begin again (--overwrite), or choose "
+            "another name"
+        )
+    check_can_write(path, overwrite=overwrite)
+
+
+def loaded(name_or_dir: str, device: str) -> AudioStoryPipeline:
+    """A pipeline with that model; a wrong name is told before torch is loaded."""
+    resolve_model(name_or_dir)
+
+    from audiostory.generate.pipeline import AudioStoryPipeline
+
+    return AudioStoryPipeline.from_pretrained(name_or_dir, device=device)
+
+
+def store_for(files: TrackFiles, *also: Path) -> FolderStore:
+    """The finished clips of a track, those of other folders among them."""
+    from audiostory.generate.clip_store import FolderStore
+
+    return FolderStore(files.clips, also=also)
+
+
+def with_settings(plan: Plan, given: dict[str, Any]) -> Plan:
+    """The plan, sounded in the ways that were given instead of its own."""
+    return plan.model_copy(update={"settings": plan.settings.model_copy(update=given)})
+
+
+def resumed(
+    path: Path, instruction: Instruction, seed: int, model: str, given: dict[str, Any]
+) -> Plan:
+    """The plan that an interrupted command left.
+
+    Raises:
+        PlanError: if another story was asked for then.
+    """
+    from audiostory.story.plan import load_plan
+
+    plan = load_plan(path)
+    wanted: dict[str, object] = {
+        "instruction": instruction.text,
+        "duration": instruction.duration_s,
+        "seed": seed,
+        "model": model,
+    }
+    there: dict[str, object] = {
+        "instruction": plan.instruction.text,
+        "duration": plan.instruction.duration_s,
+        "seed": plan.seed,
+        "model": plan.model.name,
+    }
+    wanted |= given
+    there |= {name: getattr(plan.settings, name) for name in given}
+    for name, value in wanted.items():
+        if there[name] != value:
+            raise PlanError(
+                f"{path} was made with another {name}: {short(there[name])}, not {short(value)}; "
+                "use the same command, or begin again with --overwrite and without --resume"
+            )
+    return plan
+
+
+def short(value: object) -> str:
+    """A value in a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def with_plan_saved(
+    steps: Iterator[Progress], path: Path, *, overwrite: bool
+) -> Iterator[Progress]:
+    """The same steps; the plan is on disk before the first clip is made."""
+    from audiostory.generate.narration import StorylineReady
+    from audiostory.story.plan import save_plan
+
+    for step in steps:
+        if isinstance(step, StorylineReady):
+            save_plan(step.plan, path, overwrite=overwrite)
+        yield step
+
+
+def finish(
+    steps: Iterator[Progress], files: TrackFiles, *, picture: bool, overwrite: bool, quiet: bool
+) -> None:
+    """Follow the steps to the end, write the track and say what came of it."""
+    from audiostory.apps.progress import show
+    from audiostory.audio.waveform import save
+
+    began = time.perf_counter()
+    narration = show(steps, Console(stderr=True, quiet=quiet))
+    save(narration.waveform, files.track, overwrite=overwrite)
+    if picture:
+        from audiostory.audio.picture import draw_story
+
+        draw_story(narration.waveform, narration.plan, files.picture)
+    if not quiet:
+        waveform = narration.waveform
+        typer.echo(
+            f"{files.track}: {waveform.duration_s:.2f} s at {waveform.sample_rate_hz} Hz, "
+            f"{len(narration.plan.clips)} clips, made in {time.perf_counter() - began:.1f} s"
+        )
+        typer.echo(f"loudness: {narration.loudness.summary}")

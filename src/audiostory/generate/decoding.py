@@ -1,0 +1,211 @@
+"""Constrained decoding: the language model fills the slots of the story grammar, nothing else.
+
+The grammar (``story/grammar.py``) says what comes next: fixed text, free words or a number. Fixed
+text is not decoded but fed, all at once; words and numbers are chosen token by token among what may
+stand there, everything else masked with -inf. So the output is a well-formed story by construction.
+
+Shapes: ``L`` tokens, ``V`` vocabulary, ``1`` one sequence.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from audiostory.errors import CheckpointError
+from audiostory.models.llm import LanguageModel
+from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.grammar import Fixed, Number, Slot, Slots, Words
+from audiostory.story.tokens import clean_field
+
+Result = TypeVar("Result")
+LINE_CATEGORIES = ("Cc", "Zl", "Zp")
+"""Unicode categories that no single line of text holds: controls, line and paragraph breaks."""
+UNKNOWN_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+
+
+class Vocabulary:
+    """Which token ids may stand in which slot; worked out once per tokenizer."""
+
+    def __init__(self, tokenizer: StoryTokenizer, num_logits: int) -> None:
+        self.tokenizer = tokenizer
+        self.is_word_V = torch.zeros(num_logits, dtype=torch.bool)
+        """May stand inside free words: no marker, no line break, no control character."""
+        self.is_ender_V = torch.zeros(num_logits, dtype=torch.bool)
+        """Ends free words: a marker, or a token that begins with a line break."""
+        self.is_number_V = torch.zeros(num_logits, dtype=torch.bool)
+        """Digits and the decimal point."""
+        is_blank_V = torch.zeros(num_logits, dtype=torch.bool)
+        for index in range(tokenizer.vocab_size):
+            text = tokenizer.decode([index])
+            self.is_ender_V[index] = index in tokenizer.special_ids or text.startswith("\n")
+            self.is_word_V[index] = index not in tokenizer.special_ids and is_one_line(text)
+            is_blank_V[index] = not text or text[0].isspace()
+        self.is_first_word_V = self.is_word_V & ~is_blank_V
+        """May open free words: those that begin with something to be seen."""
+        self.number_ids = {char: tokenizer.token_id(char) for char in "0123456789."}
+        self.is_number_V[list(self.number_ids.values())] = True
+        if tokenizer.encode("10.5") != [self.number_ids[char] for char in "10.5"]:
+            raise CheckpointError(
+                "the tokenizer joins digits to longer tokens; durations are written digit by "
+                "digit: use the tokenizer the model was trained with"
+            )
+
+
+def is_one_line(text: str) -> bool:
+    """Whether ``text`` can stand inside a single line."""
+    return bool(text) and not any(unicodedata.category(c) in LINE_CATEGORIES for c in text)
+
+
+class Transcript:
+    """The token ids of one sequence, and the language model's memory of them."""
+
+    def __init__(self, llm: LanguageModel) -> None:
+        self.llm = llm
+        self.cache = llm.new_cache()
+        self.ids: list[int] = []
+        self._device = next(llm.parameters()).device
+
+    def push(self, ids: Sequence[int]) -> None:
+        """Append ids; they are fed when the model is next asked something."""
+        self.ids.extend(ids)
+
+    def next_logits(self) -> Tensor:
+        """Scores ``(V,)`` of the next token, on the CPU in float32."""
+        hidden_1LD = self.feed()
+        return self.llm.logits(hidden_1LD[0, -1]).float().cpu()
+
+    def feed(self) -> Tensor:
+        """Hidden states ``(1, L, D)`` of the ids not fed yet, in one forward."""
+        fed = int(self.cache.get_seq_length())
+        ids_1L = torch.tensor([self.ids[fed:]], device=self._device)
+        return self.llm.hidden_states(ids_1L, cache=self.cache)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first ``length`` ids."""
+        num_forgotten = int(self.cache.get_seq_length()) - length
+        if num_forgotten > 0:
+            self.cache.crop(-num_forgotten)
+        del self.ids[length:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How one token is chosen among those allowed."""
+
+    temperature: float = 0.0
+    """0 takes the likeliest (the release's way); more makes stories vary with the seed."""
+
+    def choose(self, logits_V: Tensor, allowed_V: Tensor, rng: torch.Generator) -> int:
+        """One allowed token id."""
+        masked_V = logits_V.masked_fill(~allowed_V, -torch.inf)
+        if self.temperature == 0:
+            return int(masked_V.argmax())
+        shares_V = (masked_V / self.temperature).softmax(dim=0)
+        return int(torch.multinomial(shares_V, 1, generator=rng))
+
+
+class SlotWriter:
+    """Fills grammar slots in order with what the language model would say there."""
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        vocabulary: Vocabulary,
+        *,
+        sampling: Sampling,
+        rng: torch.Generator,
+        fallback: str,
+        given: Mapping[str, str] | None = None,
+    ) -> None:
+        self.transcript = transcript
+        self.vocabulary = vocabulary
+        self.sampling = sampling
+        self.rng = rng
+        self.fallback = fallback
+        """Words for a slot in which the model wrote none that can be read."""
+        self.given = given or {}
+        """Words that are already known, by the name of their slot."""
+        self.repairs: list[str] = []
+        """What had to be forced or cleaned, in the reader's words."""
+
+    def write(self, slots: Slots[Result]) -> Result:
+        """What the grammar makes of the slots once each has its text."""
+        answer: str | None = None
+        try:
+            while True:
+                answer = self._fill(slots.send(answer))
+        except StopIteration as finished:
+            return finished.value
+
+    def _fill(self, slot: Slot) -> str | None:
+        match slot:
+            case Fixed(text):
+                self.transcript.push(self.vocabulary.tokenizer.encode(text))
+                return None
+            case Number():
+                return self._number(slot)
+            case Words():
+                return self._words(slot)
+
+    def _number(self, slot: Number) -> str:
+        """One of the slot's choices, digit by digit."""
+        text, ids = "", self.vocabulary.number_ids
+        while True:
+            open_choices = [choice for choice in slot.choices if choice.startswith(text)]
+            following = {choice[len(text)] for choice in open_choices if choice != text}
+            is_complete = text in open_choices
+            if is_complete and not following:
+                return text
+            if len(following) == 1 and not is_complete:
+                char = following.pop()
+            else:
+                char = self._digit(following, may_end=is_complete)
+            if char is None:
+                return text
+            self.transcript.push([ids[char]])
+            text += char
+
+    def _digit(self, following: set[str], *, may_end: bool) -> str | None:
+        """The next character of a number; None ends it, if anything but a digit is likelier."""
+        vocabulary = self.vocabulary
+        allowed_V = ~vocabulary.is_number_V if may_end else torch.zeros_like(vocabulary.is_number_V)
+        chars = {vocabulary.number_ids[char]: char for char in following}
+        allowed_V[list(chars)] = True
+        chosen = self.sampling.choose(self.transcript.next_logits(), allowed_V, self.rng)
+        return chars.get(chosen)
+
+    def _words(self, slot: Words) -> str:
+        """A single line of words, ended by the model or at the slot's limit."""
+        vocabulary, ids = self.vocabulary, list[int]()
+        if slot.name in self.given:
+            self.transcript.push(vocabulary.tokenizer.encode_plain(self.given[slot.name]))
+            return self.given[slot.name]
+        while len(ids) < slot.max_tokens:
+            allowed_V = vocabulary.is_word_V | vocabulary.is_ender_V
+            logits_V = self.transcript.next_logits()
+            chosen = self.sampling.choose(
+                logits_V, allowed_V if ids else vocabulary.is_first_word_V, self.rng
+            )
+            if vocabulary.is_ender_V[chosen]:
+                break
+            ids.append(chosen)
+            self.transcript.push([chosen])
+        else:
+            self.repairs.append(f"{slot.name}: cut after {slot.max_tokens} tokens")
+        return self._cleaned(slot.name, vocabulary.tokenizer.decode(ids))
+
+    def _cleaned(self, name: str, text: str) -> str:
+        """The words without half characters; the fallback if nothing is left."""
+        if UNKNOWN_CHARACTER in text:
+            self.repairs.append(f"{name}: left out bytes that are no character")
+        cleaned = clean_field(text.replace(UNKNOWN_CHARACTER, " "))
+        if cleaned:
+            return cleaned
+        self.repairs.append(f"{name}: no words written, took those of the instruction")
+        return self.fallback

@@ -1,0 +1,221 @@
+"""An instruction to a story: storyline first, then a caption per event (Sec. 4.1, Eq. 1).
+
+A story no longer than a passage is written in one go. A longer one is told in passages: an outline
+of the whole comes first, then every long event of the outline is written as a passage of its own,
+from its own words and under the summary of the whole, and so on downwards. Time grows with the
+length of the track, the context does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from audiostory.errors import InstructionError
+from audiostory.generate.conditions import (
+    ReadingLimits,
+    encode,
+    prompt_pieces,
+    storyline_pieces,
+)
+from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
+from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.format import GRID_PER_S, tenths
+from audiostory.story.grammar import GrammarLimits, caption_slots, storyline_slots
+from audiostory.story.tokens import clean_field
+from audiostory.story.types import Clip, Event, Storyline
+
+MAX_PROMPT_SHARE = 0.5
+"""Share of the model's context that a prompt may fill; the story needs the rest."""
+MAX_FALLBACK_CHARS = 160
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonerConfig:
+    """How stories are planned."""
+
+    passage_s: float = 75.0
+    """Longest stretch planned in one go, in seconds: what nano was trained on."""
+    long_event_s: float = 30.0
+    """Events of an outline longer than this are planned as passages of their own."""
+    limits: GrammarLimits = field(default_factory=GrammarLimits)
+    """How many events a passage has, how short they are, how many words each takes."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """How each token is chosen."""
+
+    @property
+    def reading(self) -> ReadingLimits:
+        """What is planned in one go is also read in one go."""
+        return ReadingLimits(passage_s=self.passage_s, max_events=self.limits.max_events)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A finished stretch of the story, timed from the start of the track."""
+
+    summary: str
+    events: tuple[Event, ...]
+    clips: tuple[Clip, ...]
+    notes: tuple[str, ...]
+    """What had to be repaired, in the reader's words."""
+
+    @property
+    def end_s(self) -> float:
+        """Where the next passage begins."""
+        return self.events[-1].end_s
+
+
+class Reasoner:
+    """Writes stories with one model's language model."""
+
+    def __init__(
+        self, model: AudioStoryModel, tokenizer: StoryTokenizer, config: ReasonerConfig
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.config = config
+        self.vocabulary = Vocabulary(tokenizer, model.llm.config.vocab_size)
+
+    @torch.no_grad()
+    def passages(self, text: str, total_s: float, *, rng: torch.Generator) -> Iterator[Passage]:
+        """The story in order, in one or more passages; the last ends at ``total_s``.
+
+        Args:
+            text: the instruction.
+            total_s: length of the track in seconds.
+            rng: used where ``config.sampling`` has a temperature.
+
+        Raises:
+            InstructionError: if the text is too long for the model to read.
+        """
+        whole = Event(start_s=0.0, end_s=total_s, detail=text, sounds="")
+        yield from self._told(whole, text, summary=None, rng=rng)
+
+    def _told(
+        self, event: Event, text: str, *, summary: str | None, rng: torch.Generator
+    ) -> Iterator[Passage]:
+        """An event as one passage, or as the passages of its own outline."""
+        if event.duration_s <= self.config.passage_s:
+            yield self._passage(event, text, summary, rng)
+            return
+        outline = self._outline(event, text, summary, rng)
+        for part in outline.events:
+            if part.duration_s <= self.config.long_event_s:
+                yield self._single(part, outline.summary, rng)
+            else:
+                words = words_of(part)
+                yield from self._told(part, words, summary=outline.summary, rng=rng)
+
+    def _passage(
+        self, event: Event, text: str, summary: str | None, rng: torch.Generator
+    ) -> Passage:
+        """A stretch of the story, written in one go."""
+        writer = self._writer(text, event.duration_s, rng, summary=summary)
+        storyline = writer.write(storyline_slots(event.duration_s, limits=self.config.limits))
+        clips = self._captions(writer, storyline)
+        return _moved(event, storyline, clips, writer.repairs)
+
+    def _single(self, event: Event, summary: str, rng: torch.Generator) -> Passage:
+        """A stretch of one event that is already told; only its caption is written."""
+        writer = self._writer(words_of(event), event.duration_s, rng)
+        told = replace(event, start_s=0.0, end_s=event.duration_s)
+        storyline = Storyline(summary=summary, events=(told,))
+        writer.transcript.push(encode(self.tokenizer, storyline_pieces(storyline)))
+        clips = self._captions(writer, storyline)
+        return _moved(event, storyline, clips, writer.repairs)
+
+    def _outline(
+        self, event: Event, text: str, summary: str | None, rng: torch.Generator
+    ) -> Storyline:
+        """The storyline of a stretch too long for a passage, timed from the start of the track.
+
+        It is written as if it lasted one passage, then stretched. No part may be so long that
+        outlines of outlines would hardly get shorter.
+        """
+        passage_s, limits = self.config.passage_s, self.config.limits
+        num_passages = math.ceil(event.duration_s / passage_s)
+        outline_limits = replace(
+            limits,
+            min_events=min(max(2, num_passages), limits.max_events),
+            min_event_s=passage_s / (2 * limits.max_events),
+        )
+        writer = self._writer(text, passage_s, rng, summary=summary)
+        return stretched(writer.write(storyline_slots(passage_s, limits=outline_limits)), event)
+
+    def _writer(
+        self, text: str, duration_s: float, rng: torch.Generator, *, summary: str | None = None
+    ) -> SlotWriter:
+        """A writer whose transcript holds the prompt."""
+        ids = encode(self.tokenizer, prompt_pieces(text, duration_s))
+        most = int(self.model.llm.config.max_positions * MAX_PROMPT_SHARE)
+        if len(ids) > most:
+            raise InstructionError(
+                f"the instruction takes {len(ids)} tokens; this model reads at most {most}: "
+                "shorten it, or split it into several stories"
+            )
+        transcript = Transcript(self.model.llm)
+        transcript.push(ids)
+        return SlotWriter(
+            transcript,
+            self.vocabulary,
+            sampling=self.config.sampling,
+            rng=rng,
+            fallback=clean_field(text)[:MAX_FALLBACK_CHARS].strip(),
+            given={} if summary is None else {"summary": summary},
+        )
+
+    def _captions(self, writer: SlotWriter, storyline: Storyline) -> tuple[Clip, ...]:
+        """One clip per event, each written after the clips before it."""
+        tokens = self.model.config.tokens
+        return tuple(
+            writer.write(caption_slots(event.duration_s, tokens=tokens, limits=self.config.limits))
+            for event in storyline.events
+        )
+
+
+def words_of(event: Event) -> str:
+    """An event as an instruction: what happens, and what it sounds like."""
+    return " ".join(part for part in (event.detail, event.sounds) if part)
+
+
+def stretched(storyline: Storyline, event: Event) -> Storyline:
+    """The storyline scaled to fill ``event`` exactly; inner borders stay on the text's grid."""
+    scale = event.duration_s / storyline.events[-1].end_s
+    inner_s = [
+        tenths(event.start_s + part.end_s * scale) / GRID_PER_S for part in storyline.events[:-1]
+    ]
+    borders_s = [event.start_s, *inner_s, event.end_s]
+    return replace(
+        storyline,
+        events=tuple(
+            replace(part, start_s=start_s, end_s=end_s)
+            for part, start_s, end_s in zip(
+                storyline.events, borders_s[:-1], borders_s[1:], strict=True
+            )
+        ),
+    )
+
+
+def _moved(
+    event: Event, storyline: Storyline, clips: tuple[Clip, ...], repairs: list[str]
+) -> Passage:
+    """A passage timed from the track's start; its last event ends exactly with ``event``."""
+    borders_s = [round(event.start_s + part.start_s, 6) for part in storyline.events]
+    borders_s = [event.start_s, *borders_s[1:], event.end_s]
+    spans = list(zip(borders_s[:-1], borders_s[1:], strict=True))
+    return Passage(
+        summary=storyline.summary,
+        events=tuple(
+            replace(part, start_s=start_s, end_s=end_s)
+            for part, (start_s, end_s) in zip(storyline.events, spans, strict=True)
+        ),
+        clips=tuple(
+            replace(clip, duration_s=round(end_s - start_s, 6))
+            for clip, (start_s, end_s) in zip(clips, spans, strict=True)
+        ),
+        notes=tuple(f"at {event.start_s:g} s, {repair}" for repair in repairs),
+    )

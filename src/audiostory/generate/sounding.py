@@ -1,0 +1,153 @@
+"""One plan on its way to sound: what is finished, what is missing, and the track of all.
+
+Takes are made in batches and kept in a store before the next batch starts; what the store already
+holds is not made again. Only one batch and the track are in memory when the store is a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from audiostory.audio.join import assemble, lengths_to_render
+from audiostory.audio.loudness import LoudnessReport, normalize
+from audiostory.audio.waveform import Waveform
+from audiostory.errors import AudioError
+from audiostory.generate.clip_store import TakeStore, content_key
+from audiostory.generate.conditions import ConditionReader, ReadingLimits, windows_of
+from audiostory.generate.narration import ClipReady
+from audiostory.generate.renderer import Renderer, SamplingSettings, Take, batches_of
+from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.bridge import Condition
+from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.plan import Plan
+
+
+class Sounding:
+    """Sounds one plan with one model.
+
+    Args:
+        model: the networks.
+        tokenizer: the model's own.
+        plan: what to sound.
+        store: where finished takes are looked up and kept.
+        fingerprint: what tells these weights from all others.
+        reading: how much of the story the language model reads at once.
+    """
+
+    def __init__(
+        self,
+        model: AudioStoryModel,
+        tokenizer: StoryTokenizer,
+        plan: Plan,
+        *,
+        store: TakeStore,
+        fingerprint: str,
+        reading: ReadingLimits,
+    ) -> None:
+        self.plan = plan
+        self.store = store
+        self.renderer = Renderer(model)
+        self.reader = ConditionReader(model, tokenizer)
+        self.settings = settings_of(plan, model)
+        self.windows = windows_of(plan, reading)
+        overlap_s = 0.0 if plan.settings.join == "none" else plan.settings.overlap_s
+        self.lengths_s = lengths_to_render(plan.clips, overlap_s)
+        self.takes = [
+            self.renderer.takes(index, length_s, clip.seed)
+            for index, (clip, length_s) in enumerate(zip(plan.clips, self.lengths_s, strict=True))
+        ]
+        self._keys = self._named(fingerprint)
+        self._conditions: dict[int, Condition] = {}
+
+    def clips(self) -> Iterator[ClipReady]:
+        """Each clip in the plan's order, as soon as it is finished."""
+        rendered: set[int] = set()
+        for batch in batches_of([take for takes in self.takes for take in takes]):
+            missing = [take for take in batch if self._find(take) is None]
+            if missing:
+                self._render(missing)
+                rendered |= {take.clip_index for take in missing}
+            for take in batch:
+                if take is self.takes[take.clip_index][-1]:
+                    yield ClipReady(
+                        index=take.clip_index,
+                        total=len(self.takes),
+                        waveform=self._clip(take.clip_index),
+                        is_reused=take.clip_index not in rendered,
+                    )
+
+    def track(self) -> tuple[Waveform, LoudnessReport]:
+        """All clips joined, at the asked length, rate and loudness.
+
+        Raises:
+            AudioError: if a clip has not been finished before.
+        """
+        settings = self.plan.settings
+        joined = assemble(
+            (self._clip(index) for index in range(len(self.takes))),
+            self.plan.clips,
+            total_s=self.plan.duration_s,
+            sample_rate_hz=settings.sample_rate_hz or self.renderer.sample_rate_hz,
+            overlap_s=settings.overlap_s,
+            curve=settings.join,
+        )
+        return normalize(joined, settings.loudness_lufs)
+
+    def _find(self, take: Take) -> Waveform | None:
+        return self.store.find(self._keys[take], take.num_samples)
+
+    def _render(self, takes: Sequence[Take]) -> None:
+        """Make takes of one batch and keep them."""
+        conditions = [self._condition(take.clip_index) for take in takes]
+        waveforms = self.renderer.render(takes, conditions, self.settings)
+        self.store.commit(
+            {self._keys[take]: waveform for take, waveform in zip(takes, waveforms, strict=True)}
+        )
+
+    def _clip(self, index: int) -> Waveform:
+        """A finished clip, its takes joined."""
+        waveforms = [self._find(take) for take in self.takes[index]]
+        found = [waveform for waveform in waveforms if waveform is not None]
+        if len(found) < len(waveforms):
+            raise AudioError(
+                f"clip {index + 1} of {len(self.takes)} is no longer where it was kept: "
+                "render again"
+            )
+        return self.renderer.joined(found, self.lengths_s[index])
+
+    def _condition(self, index: int) -> Condition:
+        """The condition of a clip; its whole window is read when one of it is first asked for."""
+        if index not in self._conditions:
+            (window,) = (window for window in self.windows if index in window.clips)
+            self._conditions |= self.reader.read(window)
+        return self._conditions[index]
+
+    def _named(self, fingerprint: str) -> dict[Take, str]:
+        """A key for each take: a digest of everything that decides how it sounds."""
+        contexts = {
+            index: text
+            for window in self.windows
+            for index, text in self.reader.context_texts(window).items()
+        }
+        return {
+            take: content_key(
+                model=fingerprint,
+                context=contexts[take.clip_index],
+                take=[take.duration_s, take.num_frames, take.num_samples, take.seed],
+                settings=asdict(self.settings),
+            )
+            for takes in self.takes
+            for take in takes
+        }
+
+
+def settings_of(plan: Plan, model: AudioStoryModel) -> SamplingSettings:
+    """The plan's settings, where it leaves them open the model's own."""
+    flow, asked = model.config.flow, plan.settings
+    guidance_scale = asked.guidance_scale
+    return SamplingSettings(
+        steps=asked.steps or flow.steps,
+        guidance_scale=flow.guidance_scale if guidance_scale is None else guidance_scale,
+        solver=flow.solver,
+    )
