@@ -40,6 +40,16 @@ def test_pooled_spans_are_standardised_over_the_captions_of_fit():
     assert_close(spans_XD.std(dim=0, unbiased=False), torch.ones(8), rtol=0, atol=1e-3)
 
 
+def test_a_dead_dimension_is_not_blown_up():
+    teacher = encoder()
+    teacher.network.encoder.final_layer_norm.weight[0] = 1e-9
+    target = PooledSpans(teacher, 3)
+    target.fit(CAPTIONS)
+    spans_XD = target(CAPTIONS).flatten(0, 1)
+    assert spans_XD[:, 0].abs().max() < 1e-3
+    assert spans_XD[:, 1:].abs().max() > 1
+
+
 def test_a_captions_spans_do_not_depend_on_its_neighbours():
     target = PooledSpans(encoder(), 3)
     target.fit(CAPTIONS)

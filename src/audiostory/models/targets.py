@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from audiostory.errors import ConfigError, CorpusError, ShapeError
 from audiostory.models.text_encoder import TextEncoder
 
+DEAD_SHARE = 0.01
+"""A dimension that deviates less than this share of the median one is not raised to 1."""
+
 TargetKind = Literal["padded_tokens", "pooled_spans"]
 
 
@@ -110,9 +113,10 @@ class PooledSpans(SemanticTarget):
         if count < 2:
             raise CorpusError("no captions to take mean and deviation of")
         mean_D = total_D / count
-        variance_D = (square_D / count - mean_D.square()).clamp(min=1e-8)
+        deviation_D = (square_D / count - mean_D.square()).clamp(min=1e-8).sqrt()
+        # Encoders have dead dimensions (all-MiniLM-L6-v2 has three): do not blow them up.
+        self.deviation_D.copy_(deviation_D.clamp(min=DEAD_SHARE * deviation_D.median().item()))
         self.mean_D.copy_(mean_D)
-        self.deviation_D.copy_(variance_D.sqrt())
 
 
 SEMANTIC_TARGETS: dict[TargetKind, Callable[[TextEncoder, int], SemanticTarget]] = {
