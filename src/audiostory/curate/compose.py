@@ -7,25 +7,45 @@ Sec. 3 (the shape of the data set) and Fig. 8-10, 14, 15 (its wording).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from audiostory.curate import phrasing, scenes
+from audiostory.curate import phrasing
 from audiostory.curate.elaborate import deliveries, summary, told
-from audiostory.curate.lexicon import table
-from audiostory.curate.scenes import Beat, Scene
+from audiostory.curate.foreign import foreign_scene
+from audiostory.curate.scenes import Scene
 from audiostory.data.manifest import Room, StoryRow
 from audiostory.errors import OutputError
 from audiostory.story.types import Event
 
+FOREIGN_SHARE = 0.02
+"""Share of instructions in other languages or in emoji."""
+
+
+def as_said(scene: Scene, instruction: str) -> Scene:
+    """``scene`` without the mood and place that the wording left out."""
+    said = instruction.lower()
+    place, theme = scene.place, scene.theme
+    return replace(
+        scene,
+        mood=scene.mood if scene.mood in said else "",
+        place=place if place and place.phrase.split(" ", 1)[-1].lower() in said else None,
+        theme=theme if theme and theme.phrase.lower() in said else None,
+    )
+
 
 def compose(rng: Random, *, row_id: str = "story", seed: int = 0) -> StoryRow:
     """A story of 2-8 events in words; the same ``rng`` state gives the same story."""
-    style = rng.choices(phrasing.STYLES, [style.weight for style in phrasing.STYLES])[0]
-    scene = phrasing.visible(_scene(rng, style), style)
-    instruction = phrasing.ask(rng, scene, style)
+    if rng.random() < FOREIGN_SHARE:
+        scene, instruction = foreign_scene(rng)
+    else:
+        style = rng.choices(phrasing.STYLES, [style.weight for style in phrasing.STYLES])[0]
+        scene = phrasing.decide(rng, style)
+        instruction = phrasing.ask(rng, scene, style)
+        scene = as_said(scene, instruction)
     delivery = deliveries(rng, scene)
-    tellings = told(rng, scene, delivery)
+    tellings = told(rng, scene, delivery, is_heard=False)
     events = tuple(
         Event(start_s=start_s, end_s=end_s, detail=telling.detail, sounds=telling.sounds)
         for (start_s, end_s), telling in zip(scene.spans(), tellings, strict=True)
@@ -42,49 +62,7 @@ def compose(rng: Random, *, row_id: str = "story", seed: int = 0) -> StoryRow:
     )
 
 
-def _scene(rng: Random, style: phrasing.Style) -> Scene:
-    place = rng.choice(scenes.places()) if rng.random() < 0.5 else None
-    mood = rng.choice(table("phrases.json")["moods"]) if rng.random() < 0.4 else ""
-    if style.write is phrasing.place_only:
-        place = place or rng.choice(scenes.places())
-        beats = _left_open(rng, place)
-    elif rng.random() < 0.06:
-        beats = _one_sound(rng, place)
-    else:
-        sounds = scenes.distinct_sounds(rng, scenes.num_events(rng), place)
-        beats = scenes.paired(rng, sounds, rng.choice((0.0, 0.0, 0.2, 0.5)))
-        if len(beats) == 1:
-            beats = _spread(rng, beats[0])
-    if style.has_actors:
-        beats = scenes.with_actors(rng, beats)
-    background = scenes.background_sound(rng, place) if rng.random() < 0.15 else None
-    total_s = scenes.total_duration(rng, len(beats))
-    return Scene(
-        tuple(beats), scenes.end_times(rng, beats, total_s), place, mood, background
-    )
-
-
-def _left_open(rng: Random, place: scenes.Place) -> list[Beat]:
-    found: list[Beat] = []
-    known = scenes.families()
-    names = [name for name in place.groups if name in known]
-    for name in rng.sample(names, min(len(names), rng.choice((2, 3, 3, 4)))):
-        found.append(Beat((scenes.family_sound(rng, name),), is_named=False))
-    return found
-
-
-def _one_sound(rng: Random, place: scenes.Place | None) -> list[Beat]:
-    return _spread(rng, Beat((scenes.any_sound(rng, place),)))
-
-
-def _spread(rng: Random, beat: Beat) -> list[Beat]:
-    phases = rng.choice((("begin", "end"), ("begin", "go on"), ("begin", "go on", "end")))
-    return [Beat(beat.sounds, phase=phase) for phase in phases]
-
-
-def compose_stories(
-    out_path: Path, count: int, seed: int, corpus_dir: Path | None = None
-) -> None:
+def compose_stories(out_path: Path, count: int, seed: int, corpus_dir: Path | None = None) -> None:
     """Write ``count`` stories to a JSON Lines file; row ``k`` depends on ``seed`` and ``k`` alone.
 
     Args:

@@ -6,15 +6,20 @@ and in what manner, as an event's ``Delivery`` decides. The mix follows the same
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
-from audiostory.curate.lexicon import Sound, table
+from audiostory.curate.assets import table
+from audiostory.curate.lexicon import Sound
 from audiostory.curate.scenes import Beat, Scene
-from audiostory.curate.words import capitalised, gerund, third_person
+from audiostory.curate.sources import ADVERBS, COUNTS
+from audiostory.curate.words import capitalised, gerund, past, third_person, with_article
 
-MAX_SUMMARY_WORDS = 30
-MAX_CAPTION_WORDS = 18
+MAX_SUMMARY_CHARS = 170
+MAX_CAPTION_WORDS = 16
+FAR_WORDS = ("distance", "far away", "far off", "distant")
+NEAR_WORDS = ("nearby", "close by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,169 +42,198 @@ class Telling:
 
 
 def deliveries(rng: Random, scene: Scene) -> list[Delivery]:
-    """A delivery for each event; what swells grows louder, what ends moves away."""
-    found: list[Delivery] = []
-    for beat in scene.beats:
-        intensity = rng.choice(("soft", "plain", "loud", "loud"))
-        distance = rng.choice(("close", "close", "middle", "far"))
-        if beat.phase == "begin":
-            intensity = "soft"
-        elif beat.phase == "go on":
-            intensity, distance = "loud", "close"
-        elif beat.phase == "end":
-            intensity, distance = "soft", "far"
-        tail = " ".join(sound.tail for sound in beat.sounds)
-        if "distance" in tail or "far away" in tail:
-            distance = "far"
-        found.append(Delivery(intensity, distance))
-    return found
+    """A delivery for each event: what is asked for, else what comes to mind."""
+    return [_delivery(rng, beat) for beat in scene.beats]
 
 
-def told(rng: Random, scene: Scene, delivery: list[Delivery]) -> list[Telling]:
-    """Words for every event of ``scene``."""
+def _delivery(rng: Random, beat: Beat) -> Delivery:
+    intensity = rng.choice(("soft", "plain", "loud", "loud"))
+    distance = rng.choice(("close", "close", "middle", "far"))
+    if beat.phase:
+        intensity = "loud" if beat.phase == "go on" else "soft"
+        distance = {"begin": distance, "go on": "close", "end": "far"}[beat.phase]
+    main = beat.sounds[0]
+    intensity = next(
+        (key for key, words in ADVERBS.items() if key and main.adverb in words), intensity
+    )
+    words = f"{main.subject} {main.tail}"
+    if any(far in words for far in FAR_WORDS):
+        distance = "far"
+    elif any(near in words for near in NEAR_WORDS):
+        distance = "close"
+    return Delivery(intensity, distance)
+
+
+def told(rng: Random, scene: Scene, delivery: list[Delivery], *, is_heard: bool) -> list[Telling]:
+    """Words for every event of ``scene``.
+
+    Args:
+        rng: source of chance.
+        scene: what happens.
+        delivery: how each event sounds.
+        is_heard: whether recordings are mixed for it, so that captions may only claim what the
+            mix does, no texture or rhythm of their own.
+    """
     return [
         Telling(
             detail=_detail(rng, scene, at),
             sounds=_sounds(rng, scene, at, delivery[at]),
-            caption=caption(rng, scene, at, delivery[at]),
+            caption=caption(rng, scene, at, delivery[at], is_heard=is_heard),
         )
         for at in range(len(scene.beats))
     ]
 
 
 def summary(rng: Random, scene: Scene) -> str:
-    """What happens, in order, in one sentence of at most ``MAX_SUMMARY_WORDS`` words."""
-    clauses = _distinct([sound for beat in scene.beats for sound in beat.sounds])
-    joined = _in_order([_short_clause(sound) for sound in clauses])
-    if len(joined.split()) > MAX_SUMMARY_WORDS - 6:
-        joined = _in_order([sound.label() for sound in clauses])
-    head = ""
+    """What happens, in order, in one sentence of about ``MAX_SUMMARY_CHARS`` characters."""
+    heard = list(dict.fromkeys(sound for beat in scene.beats for sound in beat.sounds))
+    head = _summary_head(rng, scene)
+    tail = ""
+    if scene.background:
+        tail = f", with {scene.background.plain().participle()} throughout"
+    room = MAX_SUMMARY_CHARS - len(head) - len(tail)
+    joined = _in_order([_short_clause(sound) for sound in heard])
+    if len(joined) > room:
+        joined = _in_order([sound.plain().label() for sound in heard])
+    if len(joined) > room:
+        joined = _in_order([_short_label(sound) for sound in heard])
+    return capitalised(f"{head}{joined}{tail}") + "."
+
+
+def _summary_head(rng: Random, scene: Scene) -> str:
+    if scene.theme:
+        return f"{scene.theme.phrase}: "
+    place = f" {scene.place.phrase}" if scene.place else ""
     if scene.mood and rng.random() < 0.8:
-        head = f"a {scene.mood} scene" if scene.mood[0] not in "aeiou" else f"an {scene.mood} scene"
-        head += f" {scene.place.phrase}" if scene.place else ""
-        head += ": "
-    elif scene.place:
-        head = f"{scene.place.phrase}, "
-    text = f"{head}{joined}"
-    if scene.background and len(text.split()) < MAX_SUMMARY_WORDS - 4:
-        text += f", with {scene.background.participle(with_tail=False)} throughout"
-    return capitalised(text) + "."
+        return f"{with_article(scene.mood)} scene{place}: "
+    return f"{place.strip()}, " if place else ""
 
 
-def caption(rng: Random, scene: Scene, at: int, delivery: Delivery) -> str:
+def caption(
+    rng: Random, scene: Scene, at: int, delivery: Delivery, *, is_heard: bool = False
+) -> str:
     """What is heard in one event, in one sentence that can be understood alone."""
     beat = scene.beats[at]
-    text = _described(rng, beat.sounds[0], delivery)
+    main = beat.sounds[0]
+    background = scene.background
+    text = _described(rng, beat, delivery, is_heard=is_heard or background is not None)
     for sound in beat.sounds[1:]:
-        if rng.random() < 0.5:
-            text += f" while {sound.clause()}"
+        short = sound if len(text.split()) < 9 and not background else sound.plain()
+        if short.verb and rng.random() < 0.5:
+            text += f" while {short.clause()}"
         else:
-            text += f" and {sound.participle()}"
-    if scene.background and scene.background not in beat.sounds:
-        text += f", with {scene.background.participle(with_tail=False)} in the background"
-    elif len(text.split()) < MAX_CAPTION_WORDS - 6:
-        text += _setting(rng, scene, delivery, len(text.split()))
+            text += f" and {short.participle()}"
+    if background and background not in beat.sounds:
+        text += f", with {background.plain().participle()} in the background"
+    elif len(text.split()) <= MAX_CAPTION_WORDS - 5:
+        text += _setting(rng, scene, main, delivery, is_bare=len(text.split()) < 4)
     return capitalised(text)
 
 
-def _described(rng: Random, sound: Sound, delivery: Delivery) -> str:
+def _described(rng: Random, beat: Beat, delivery: Delivery, *, is_heard: bool) -> str:
+    sound = beat.sounds[0]
     words = table("descriptors.json")
     manner = words["intensity"][delivery.intensity]
     if not sound.verb:
-        extra = rng.choice(manner["adjective"])
-        return f"{sound.participle()}, {extra}" if rng.random() < 0.7 else sound.participle()
-    adverb = rng.choice(manner["adverb"]) if rng.random() < 0.7 else ""
+        is_alone = len(beat.sounds) == 1
+        extra = f", {rng.choice(manner['adjective'])}" if is_alone and rng.random() < 0.7 else ""
+        return sound.participle() + extra
+    adverb = sound.adverb
+    if not adverb and rng.random() < 0.7:
+        adverb = rng.choice(manner["adverb"])
     parts = (sound.subject, gerund(sound.verb), adverb, sound.tail)
     text = " ".join(part for part in parts if part)
-    if len(text.split()) < 7 and rng.random() < 0.5:
-        textures = words["texture"].get(sound.group) or words["texture"][""]
-        is_texture = rng.random() < 0.6
-        text += " " + rng.choice(textures if is_texture else words["rhythm"][sound.kind])
+    is_counted = sound.tail in COUNTS
+    if not (is_heard or is_counted) and len(text.split()) < 8 and rng.random() < 0.5:
+        text += f" {_texture(rng, words, sound)}"
     return text
 
 
-def _setting(rng: Random, scene: Scene, delivery: Delivery, num_words: int) -> str:
+def _texture(rng: Random, words: dict[str, Any], sound: Sound) -> str:
+    textures = words["texture"].get(sound.group)
+    if sound.tail or textures is None or rng.random() < 0.4:
+        return rng.choice(words["rhythm"][sound.kind])
+    return rng.choice(textures)
+
+
+def _setting(rng: Random, scene: Scene, main: Sound, delivery: Delivery, *, is_bare: bool) -> str:
     words = table("descriptors.json")
-    parts: list[str] = []
-    far = rng.choice(words["distance"][delivery.distance])
-    if far and (rng.random() < 0.6 or num_words < 4):
-        parts.append(far)
-    if scene.place and rng.random() < 0.5:
-        in_place = scene.place.phrase if rng.random() < 0.5 else ""
-        parts.append(in_place or rng.choice(words["space"][scene.place.space]))
-    return "".join(f", {part}" if at == 0 else f" {part}" for at, part in enumerate(parts))
+    far = ""
+    if not any(one in f"{main.subject} {main.tail}" for one in FAR_WORDS + NEAR_WORDS):
+        far = rng.choice(words["distance"][delivery.distance])
+    text = f", {far}" if far and (is_bare or rng.random() < 0.55) else ""
+    around = scene.place or scene.theme
+    if around and rng.random() < 0.5:
+        says_place = scene.place is not None and rng.random() < 0.6
+        text += f" {around.phrase if says_place else rng.choice(words['space'][around.space])}"
+    return text
 
 
 def _sounds(rng: Random, scene: Scene, at: int, delivery: Delivery) -> str:
     words = table("descriptors.json")
-    manner = words["intensity"][delivery.intensity]["adjective"]
     beat = scene.beats[at]
-    parts = [beat.sounds[0].label() + f", {rng.choice(manner)}"]
+    first = f"{beat.sounds[0].plain().label()}, {beat.sounds[0].adverb}".removesuffix(", ")
+    if not beat.sounds[0].adverb:
+        first += f", {rng.choice(words['intensity'][delivery.intensity]['adjective'])}"
     far = rng.choice(words["distance"][delivery.distance])
     if far and rng.random() < 0.5:
-        parts[0] += f" and {far}"
-    parts += [sound.label() for sound in beat.sounds[1:]]
+        first += f" and {far}"
+    parts = [first, *(sound.plain().label() for sound in beat.sounds[1:])]
     if scene.background and scene.background not in beat.sounds:
-        parts.append(f"{scene.background.label()} in the background")
+        parts.append(f"{scene.background.plain().label()} in the background")
     return capitalised(", ".join(parts)) + "."
 
 
 def _detail(rng: Random, scene: Scene, at: int) -> str:
-    words = table("descriptors.json")
     beat = scene.beats[at]
-    clause = _beat_clause(beat)
     if beat.phase:
         return _phase_detail(rng, beat)
+    clause = " while ".join(sound.clause() for sound in beat.sounds)
     if beat.actor:
         clause = f"{acted(beat)} as {clause}"
     elif len(clause.split()) < 9:
-        if rng.random() < 0.35:
-            clause += f", {rng.choice(words['reactions'])}"
-        elif scene.place and rng.random() < 0.4 and not beat.sounds[0].tail:
+        if scene.place and rng.random() < 0.4 and not beat.sounds[0].tail:
             clause += f" {scene.place.phrase}"
-    if at == 0 and scene.background and len(clause.split()) < 10:
-        clause += f" over {scene.background.participle(with_tail=False)}"
+        elif rng.random() < 0.3:
+            clause += f", {rng.choice(table('descriptors.json')['reactions'])}"
     return capitalised(clause) + "."
 
 
 def _phase_detail(rng: Random, beat: Beat) -> str:
-    sound = beat.sounds[0]
-    name = sound.participle()
+    main = beat.sounds[0]
+    name = main.participle()
     choices = {
         "begin": (f"{name} is heard for the first time", f"it starts with {name}",
-                  f"{sound.clause()}, quietly at first"),
-        "go on": (f"{name} goes on, louder and closer", f"{sound.clause()}, now in full force",
+                  f"{main.clause()}, quietly at first"),
+        "go on": (f"{name} goes on, louder and closer", f"{main.clause()}, now in full force",
                   f"{name} fills the air"),
-        "end": (f"{name} fades away", f"{sound.clause()} one last time, far away",
+        "end": (f"{name} fades away", f"{main.clause()} one last time, far away",
                 f"{name} slowly dies down"),
     }  # fmt: skip
     text = rng.choice(choices[beat.phase])
     if len(beat.sounds) > 1:
-        text += f", {beat.sounds[1].clause()}"
+        text += f", while {beat.sounds[1].clause()}"
     return capitalised(text) + "."
 
 
 def acted(beat: Beat, tense: str = "present") -> str:
     """The actor and the action as a clause: "Mara looks around"."""
-    action = beat.action.replace("{their}", "their")
+    if tense == "past":
+        return f"{beat.actor} {past(beat.action)}"
     is_plural = beat.actor.startswith("two ") or beat.actor == "the twins"
-    if tense == "present":
-        return f"{beat.actor} {action if is_plural else third_person(action)}"
-    return f"{beat.actor} {action}"
-
-
-def _beat_clause(beat: Beat) -> str:
-    return " while ".join(sound.clause() for sound in beat.sounds)
+    return f"{beat.actor} {beat.action if is_plural else third_person(beat.action)}"
 
 
 def _short_clause(sound: Sound) -> str:
-    if not sound.verb:
-        return sound.participle()
-    return Sound(sound.subject, sound.verb, "", sound.is_plural).clause()
+    plain = sound.plain()
+    return plain.clause() if plain.verb else plain.participle()
 
 
-def _distinct(sounds: list[Sound]) -> list[Sound]:
-    return list(dict.fromkeys(sounds))
+def _short_label(sound: Sound) -> str:
+    """The label without what precedes the last noun: "clockwork hushens zapping"."""
+    head = sound.subject.split(" of ")[0].split(" with ")[0].split(" and ")[0]
+    short = replace(sound.plain(), subject=head.split(" ")[-1] if head else "")
+    return short.label()
 
 
 def _in_order(clauses: list[str]) -> str:

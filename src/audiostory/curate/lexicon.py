@@ -6,27 +6,23 @@ gate" and the caption "A dog barking at the gate" with the same head words.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
-from random import Random
-from typing import Any
 
+from audiostory.curate.assets import lines, word_list
 from audiostory.curate.words import (
     gerund,
-    invented_verb,
-    invented_word,
     past,
-    plural,
     plural_form,
     third_person,
     with_article,
 )
 
 PARTICLES = frozenset(
-    "a an the some one two three four five several many his her their its my our this that".split()
-)
+    ("a", "an", "the", "some", "one", "two", "three", "four", "five", "several", "many", "his",
+     "her", "their", "its", "my", "our", "this", "that")
+)  # fmt: skip
+"""Words that may stand before a noun and its adjectives."""
 GROUP_KINDS = {
     "rain": "bed", "wind": "bed", "water": "bed", "fire": "bed", "insects": "bed",
     "ambience": "bed", "crowd": "run", "machine": "run", "vehicle": "run", "train": "run",
@@ -55,6 +51,8 @@ class Sound:
     """Group of the corpus, empty where unknown."""
     kind: str = "hit"
     """``hit``, ``call``, ``run``, ``bed`` or ``music``: how long it tends to go on."""
+    adverb: str = ""
+    """The manner, where it is named: "loudly"."""
 
     def clause(self, tense: str = "present") -> str:
         """A finite clause: "a dog barks at the gate", "a gunshot is heard"."""
@@ -67,17 +65,40 @@ class Sound:
             form = past(verb, is_plural=is_plural)
         else:
             form = plural_form(verb) if is_plural else third_person(verb)
-        return _joined(subject, form, self.tail)
+        return _joined(subject, form, self.adverb, self.tail)
 
     def infinitive(self) -> str:
         """After "let" or "make": "a dog bark at the gate"."""
         verb = self.verb or "be heard"
-        return _joined(self.subject or "someone", verb, self.tail)
+        return _joined(self.subject or "someone", verb, self.adverb, self.tail)
 
     def participle(self, *, with_tail: bool = True) -> str:
         """A phrase without a finite verb: "a dog barking at the gate", "chopping wood"."""
         form = gerund(self.verb) if self.verb else ""
-        return _joined(self.subject, form, self.tail if with_tail else "")
+        where = self.tail if with_tail else ""
+        return _joined(self.subject, form, self.adverb if form else "", where)
+
+    def progressive(self, tense: str = "present") -> str:
+        """The clause as something going on: "a dog is barking"."""
+        if not self.verb or not self.subject or self.verb.startswith("be "):
+            return self.clause(tense)
+        be = third_person("be") if not self.is_plural else "are"
+        be = past("be", is_plural=self.is_plural) if tense == "past" else be
+        return _joined(self.subject, be, gerund(self.verb), self.adverb, self.tail)
+
+    def predicate(self, tense: str = "present") -> str:
+        """The clause without its subject: "barks at the gate"."""
+        return self.clause(tense).removeprefix(self.subject).strip()
+
+    def indefinite(self) -> Sound:
+        """The sound of one such thing: "the door" becomes "a door"."""
+        if self.is_plural or not self.subject.startswith("the "):
+            return self
+        return replace(self, subject=with_article(self.subject.removeprefix("the ")))
+
+    def plain(self) -> Sound:
+        """The sound without where and how."""
+        return replace(self, tail="", adverb="")
 
     def label(self) -> str:
         """The shortest name: "dog barking", "gunshot"."""
@@ -95,28 +116,6 @@ class Sound:
 
 def _joined(*parts: str) -> str:
     return " ".join(part for part in parts if part)
-
-
-@cache
-def lines(name: str) -> tuple[str, ...]:
-    """Lines of a table beside this file, without comments and blanks."""
-    text = files("audiostory.curate").joinpath("tables", name).read_text(encoding="utf-8")
-    return tuple(line for line in text.splitlines() if line.strip() and line[0] != "#")
-
-
-@cache
-def table(name: str) -> dict[str, Any]:
-    """A JSON table beside this file."""
-    text = files("audiostory.curate").joinpath("tables", name).read_text(encoding="utf-8")
-    return json.loads(text)
-
-
-@cache
-def word_list(name: str) -> tuple[str, ...]:
-    """All words of a table, hyphens read as spaces."""
-    return tuple(
-        word.replace("-", " ") for line in lines(name) for word in line.split() if word
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +152,9 @@ def _lemmas() -> dict[str, str]:
     for members in families().values():
         for family in members:
             verbs.update(verb for verb in family.verbs)
-    simple = {verb.split(" ")[0] for verb in verbs} | set(EXTRA_VERBS)
+    verbs.update(word_list("verbs_more.txt"))
+    simple = {verb.split(" ")[0] for verb in verbs} | set(word_list("caption_verbs.txt"))
     return {gerund(verb): verb for verb in simple if verb != "be"}
-
-
-EXTRA_VERBS = (
-    "call clang clap come crush cut dance drag drive drill drop eat empty fill fire fly forge go hit "
-    "howl inflate ignite jump kick launch lift lash load march move mow open paddle pass peck pin "
-    "pour pull pump push quack reel ricochet ride rip roll row rub run sail scratch shave shout ski "
-    "slurp snarl speak spray squash stir strike strum swim swirl talk tap tear throw tumble turn type "
-    "use vomit walk whirl wind wipe write yawn bite chew charge climb close clatter dig flow glug "
-    "pant-hoot groan stretch sharpen lap wash work yodel"
-).split()
 
 
 @cache
@@ -184,8 +174,27 @@ def parsed(phrase: str, group: str) -> Sound:
         if word in lemmas and (at == 0 or words[at - 1] not in PARTICLES):
             subject = " ".join(words[:at])
             is_plural = _is_plural(subject)
-            return Sound(subject, lemmas[word], tail, is_plural, group, kind)
+            if _has_second_verb(words[at + 1 :]):
+                break
+            verb, tail = _with_object(lemmas[word], words[at + 1 :])
+            return Sound(subject, verb, tail, is_plural, group, kind)
     return Sound(" ".join(words), group=group, kind=kind, is_plural=_is_plural(" ".join(words)))
+
+
+def _has_second_verb(rest: list[str]) -> bool:
+    return any(
+        word in ("and", "then") and after.endswith("ing")
+        for word, after in zip(rest, rest[1:], strict=False)
+    )
+
+
+def _with_object(verb: str, rest: list[str]) -> tuple[str, str]:
+    """The verb with its object or particle, and the tail that says where or how."""
+    prepositions = word_list("prepositions.txt")
+    cut = next((at for at, word in enumerate(rest) if word.strip(",") in prepositions), len(rest))
+    if cut == 0 and len(rest) == 1:
+        cut = 1  # a particle: "flying by", "plugging in"
+    return " ".join([verb, *rest[:cut]]).rstrip(","), " ".join(rest[cut:])
 
 
 def _is_plural(subject: str) -> bool:
@@ -202,7 +211,7 @@ def caption_sounds() -> tuple[Sound, ...]:
     found: list[Sound] = []
     for line in lines("captions.txt"):
         group, _, caption = line.partition(" | ")
-        if len(caption) <= 70:
+        if len(caption) <= 70 and ': "' not in caption:
             found.append(parsed(caption, group))
     return tuple(found)
 
@@ -217,26 +226,22 @@ def captions_by_group() -> dict[str, tuple[Sound, ...]]:
 
 
 @cache
+def name_sounds() -> tuple[Sound, ...]:
+    """Sounds whose name says it all: "thunder", "a gunshot", "applause"."""
+    found: list[Sound] = []
+    for line in lines("names.txt"):
+        group, kind, names = (part.strip() for part in line.split("|"))
+        for name in (one.strip() for one in names.split(",")):
+            is_plural = name.startswith("*") or name.startswith(("two ", "three "))
+            sound = Sound(name.removeprefix("*"), "", "", is_plural, group, kind)
+            found.append(sound)
+    return tuple(found)
+
+
+@cache
 def label_sounds() -> tuple[Sound, ...]:
     """Sounds named by the classes of VGGSound and AudioSet."""
     return tuple(parsed(label, "") for label in lines("labels.txt"))
-
-
-def family_sound(rng: Random, group: str) -> Sound:
-    """A sound of ``group`` put together from synonyms."""
-    family = rng.choice(families()[group])
-    subject = rng.choice(family.subjects)
-    is_plural = subject.startswith("*")
-    tail = rng.choice(family.tails) if rng.random() < 0.3 else ""
-    verb = rng.choice(family.verbs)
-    if " " in verb and not verb.startswith("be "):
-        tail = "" if rng.random() < 0.6 else tail
-    noun = subject.removeprefix("*")
-    if not is_plural:
-        is_plural = noun.startswith("two ") or noun in ("tires", "tyres")
-    if rng.random() < 0.18:
-        noun = qualified(noun, rng.choice(word_list("adjectives.txt")))
-    return Sound(noun, verb, tail, is_plural, group, family.kind)
 
 
 def qualified(noun: str, adjective: str) -> str:
@@ -247,27 +252,3 @@ def qualified(noun: str, adjective: str) -> str:
     if first in PARTICLES and rest:
         return f"{first} {adjective} {rest}"
     return f"{adjective} {noun}"
-
-
-def strange_sound(rng: Random) -> Sound:
-    """A sound of a rare or made-up thing: "the brass zorbel clanks"."""
-    is_rare = rng.random() < 0.5
-    noun = rng.choice(word_list("nouns.txt")) if is_rare else invented_word(rng)
-    if not is_rare and rng.random() < 0.25:
-        noun = f"{noun} {rng.choice(word_list('nouns.txt'))}"
-    elif rng.random() < 0.1:
-        noun = f"{rng.choice(word_list('nouns.txt'))} {noun}"
-    if rng.random() < 0.35:
-        noun = f"{rng.choice(word_list('adjectives.txt'))} {noun}"
-    is_plural = rng.random() < 0.18
-    if is_plural:
-        noun = plural(noun)
-        subject = noun if rng.random() < 0.6 else f"{rng.choice(('two', 'three', 'several'))} {noun}"
-    else:
-        subject = with_article(noun) if rng.random() < 0.75 else f"the {noun}"
-    verb = invented_verb(rng) if rng.random() < 0.08 else rng.choice(word_list("verbs.txt"))
-    tail = ""
-    if rng.random() < 0.22:
-        place = rng.choice(word_list("nouns.txt")) if rng.random() < 0.7 else invented_word(rng)
-        tail = f"{rng.choice(('near', 'behind', 'under', 'beside', 'inside', 'on', 'above'))} the {place}"
-    return Sound(subject, verb, tail, is_plural, "", rng.choice(("hit", "call", "run", "run")))

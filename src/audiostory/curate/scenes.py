@@ -1,38 +1,51 @@
 """What happens when: a place, its events, what goes on behind them, and their times.
 
-A scene is decided before any wording. Events that people join with "while" share one event;
+A scene is decided before any wording. Sounds that people join with "while" share one event;
 everything else follows in order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
-from audiostory.curate.lexicon import (
-    Sound,
-    caption_sounds,
-    captions_by_group,
-    families,
+from audiostory.curate.assets import lines, table
+from audiostory.curate.lexicon import Sound, families
+from audiostory.curate.sources import (
+    any_sound,
+    background_sound,
     family_sound,
-    groups,
-    label_sounds,
-    lines,
-    strange_sound,
-    table,
+    music_or_any,
+    same_subject,
 )
 
+Source = Callable[[Random, tuple[str, ...]], Sound]
+"""Finds a sound for a slot, given the groups at home in the place."""
 MIN_EVENT_S = 1.0
 MAX_EVENTS = 8
 LENGTHS_S = {"hit": (1.5, 5.0), "call": (2.0, 8.0), "run": (4.0, 14.0), "bed": (6.0, 30.0),
              "music": (5.0, 25.0)}  # fmt: skip
 """Seconds that feel right for each kind of sound: shortest and longest."""
+ROUND_LENGTHS_S = (10, 12, 15, 20, 20, 24, 25, 30, 30, 30, 40, 45, 60, 60, 90, 120, 150)
+
+
+QUIET = (
+    ("a light wind", "blow", "", False, "wind", "bed"), ("water", "lap", "", False, "water", "bed"),
+    ("crickets", "chirp", "", True, "insects", "bed"),
+    ("birds", "sing", "", True, "birds", "bed"),
+    ("a clock", "tick", "", False, "clock", "bed"), ("light rain", "fall", "", False, "rain", "bed"),
+    ("quiet room ambience", "", "", False, "ambience", "bed"),
+    ("quiet outdoor ambience", "", "", False, "ambience", "bed"),
+    ("distant traffic", "hum", "", False, "vehicle", "bed"),
+)  # fmt: skip
+"""What is heard while nothing that was asked for happens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somewhere a story happens."""
+    """Somewhere a story happens, or an occasion that brings its own sounds."""
 
     phrase: str
     space: str
@@ -51,7 +64,7 @@ class Beat:
     phase: str = ""
     """``begin``, ``go on`` or ``end`` where one sound is spread over events."""
     is_named: bool = True
-    """False for events the instruction leaves to the listener's imagination."""
+    """False for events the instruction leaves to the imagination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +74,11 @@ class Scene:
     beats: tuple[Beat, ...]
     times_s: tuple[float, ...]
     """Where each event ends, in seconds, one decimal."""
-    place: Place | None
-    mood: str
-    background: Sound | None
+    place: Place | None = None
+    theme: Place | None = None
+    """An occasion named instead of sounds: "a day at the beach"."""
+    mood: str = ""
+    background: Sound | None = None
     """A sound that goes on under all events."""
 
     @property
@@ -77,48 +92,119 @@ class Scene:
 
 
 @cache
-def places() -> tuple[Place, ...]:
-    """Places of ``places.txt``."""
+def places(name: str = "places.txt") -> tuple[Place, ...]:
+    """Places (or, from ``themes.txt``, occasions)."""
     found: list[Place] = []
-    for line in lines("places.txt"):
+    for line in lines(name):
         phrase, space, names = (part.strip() for part in line.split("|"))
         found.append(Place(phrase, space, tuple(names.split())))
     return tuple(found)
 
 
-def any_sound(rng: Random, place: Place | None) -> Sound:
-    """A sound for a slot: at home in ``place`` more often than not, made up in a quarter."""
+def music_scene(rng: Random) -> Scene:
+    """A scene of musical parts."""
+    return told_scene(rng, music_or_any)
+
+
+def told_scene(rng: Random, source: Source = any_sound) -> Scene:
+    """A scene whose sounds an instruction names; ``source`` finds them."""
+    place = rng.choice(places()) if rng.random() < 0.5 else None
+    home = place.groups if place else ()
     chance = rng.random()
-    if chance < 0.26:
-        return strange_sound(rng)
-    if chance < 0.32:
-        return rng.choice(label_sounds())
-    known = families()
-    group = rng.choice(place.groups) if place and rng.random() < 0.7 else rng.choice(groups())
-    if group not in known or rng.random() < 0.3:
-        by_group = captions_by_group()
-        return rng.choice(by_group[group]) if group in by_group else rng.choice(caption_sounds())
-    return family_sound(rng, group)
+    if chance < 0.06:
+        beats = _spread(rng, Beat((source(rng, home),)))
+    elif chance < 0.085:
+        beats = _packed(_distinct(rng, rng.randint(9, 12), home, source))
+    else:
+        beats = _followed(rng, home, source)
+    background = background_sound(rng, home) if rng.random() < 0.15 else None
+    mood = rng.choice(table("phrases.json")["moods"]) if rng.random() < 0.6 else ""
+    times_s = end_times(rng, beats, _total_duration(rng, len(beats)))
+    return Scene(tuple(beats), times_s, place, None, mood, background)
 
 
-def background_sound(rng: Random, place: Place | None) -> Sound:
-    """A sound that can go on under a whole story."""
-    if rng.random() < 0.2:
-        return strange_sound(rng)
-    at_home = [
-        name for name in (place.groups if place else ()) if name in ("rain", "wind", "water",
-        "fire", "insects", "crowd", "machine", "birds", "clock", "vehicle", "train", "synth")
-    ]  # fmt: skip
-    group = rng.choice(at_home or ["rain", "wind", "fire", "insects", "machine", "clock", "water"])
-    return family_sound(rng, group)
+def open_scene(rng: Random) -> Scene:
+    """A scene known by its place or occasion alone; its sounds are what one expects there."""
+    is_theme = rng.random() < 0.5
+    where = rng.choice(places("themes.txt" if is_theme else "places.txt"))
+    names = [name for name in where.groups if name in families()]
+    chosen = rng.sample(names, min(len(names), rng.choice((2, 3, 3, 4))))
+    beats = [Beat((family_sound(rng, name),), is_named=False) for name in chosen]
+    times_s = end_times(rng, beats, _total_duration(rng, len(beats)))
+    mood = rng.choice(table("phrases.json")["moods"]) if rng.random() < 0.6 else ""
+    place, theme = (None, where) if is_theme else (where, None)
+    return Scene(tuple(beats), times_s, place, theme, mood)
 
 
-def distinct_sounds(rng: Random, count: int, place: Place | None) -> list[Sound]:
-    """``count`` sounds, no two of which are the same thing."""
+def timed_scene(rng: Random) -> Scene:
+    """A scene with times people would say: whole or half seconds."""
+    return _on_grid(rng, told_scene(rng), lead_in=0.2, lead_out=0.0)
+
+
+def gapped_scene(rng: Random) -> Scene:
+    """A scene with times, and something quiet before or after what the instruction names."""
+    return _on_grid(rng, told_scene(rng), lead_in=0.5, lead_out=0.4)
+
+
+def _on_grid(rng: Random, scene: Scene, *, lead_in: float, lead_out: float) -> Scene:
+    beats = [replace(beat, phase="") for beat in scene.beats if beat.phase in ("", "begin")]
+    if rng.random() < 0.4:
+        beats = beats[:2]
+    if len(beats) < MAX_EVENTS and (len(beats) < 2 or rng.random() < lead_in):
+        beats.insert(0, _quiet_beat(rng, scene))
+    if len(beats) < MAX_EVENTS and rng.random() < lead_out:
+        beats.append(_quiet_beat(rng, scene))
+    step_s = rng.choice((1.0, 1.0, 1.0, 0.5, 5.0))
+    moment, ends = 0.0, []
+    for beat in beats:
+        length = min(natural_length(rng, beat), 150.0 / len(beats))
+        moment += max(step_s, 1.0, length // step_s * step_s)
+        ends.append(round(moment, 1))
+    ends[-1] = max(ends[-1], 6.0)
+    return replace(scene, beats=tuple(beats), times_s=tuple(ends))
+
+
+def _quiet_beat(rng: Random, scene: Scene) -> Beat:
+    """What is heard while nothing that was asked for happens."""
+    if scene.background:
+        return Beat((scene.background,), is_named=False)
+    return Beat((Sound(*rng.choice(QUIET)),), is_named=False)
+
+
+def _followed(rng: Random, home: tuple[str, ...], source: Source) -> list[Beat]:
+    """2-8 events, mostly 3-5, in order; now and then one subject does several things."""
+    count = rng.choices((2, 3, 4, 5, 6, 7, 8), (14, 24, 26, 17, 9, 5, 5))[0]
+    sounds = _distinct(rng, count, home, source)
+    if count > 2 and rng.random() < 0.16:
+        size = rng.choice((2, 2, 3))
+        at = rng.randrange(count - size + 1)
+        sounds[at : at + size] = same_subject(rng, size)
+    chance = rng.choice((0.0, 0.0, 0.2, 0.5))
+    beats: list[Beat] = []
+    rest = sounds
+    while rest:
+        size = 2 if len(rest) > 1 and rng.random() < chance else 1
+        beats.append(Beat(tuple(rest[:size])))
+        rest = rest[size:]
+    return beats if len(beats) > 1 else _spread(rng, beats[0])
+
+
+def _packed(sounds: list[Sound]) -> list[Beat]:
+    """More sounds than events may be: two by two."""
+    return [Beat(tuple(sounds[at : at + 2])) for at in range(0, len(sounds), 2)]
+
+
+def _spread(rng: Random, beat: Beat) -> list[Beat]:
+    """One beat told in two or three phases."""
+    phases = rng.choice((("begin", "end"), ("begin", "go on"), ("begin", "go on", "end")))
+    return [Beat(beat.sounds, phase=phase) for phase in phases]
+
+
+def _distinct(rng: Random, count: int, home: tuple[str, ...], source: Source) -> list[Sound]:
     found: list[Sound] = []
     heads: set[str] = set()
     while len(found) < count:
-        sound = any_sound(rng, place)
+        sound = source(rng, home)
         head = sound.subject.split(" ")[-1] or sound.verb
         if head not in heads:
             heads.add(head)
@@ -126,46 +212,26 @@ def distinct_sounds(rng: Random, count: int, place: Place | None) -> list[Sound]
     return found
 
 
-def num_events(rng: Random) -> int:
-    """2-8 events, mostly 3-5."""
-    return rng.choices((2, 3, 4, 5, 6, 7, 8), (14, 24, 26, 17, 9, 5, 5))[0]
-
-
-def paired(rng: Random, sounds: list[Sound], chance: float) -> list[Beat]:
-    """Events of one sound, or of two that happen together."""
-    beats: list[Beat] = []
-    rest = list(sounds)
-    while rest:
-        size = 2 if len(rest) > 1 and rng.random() < chance else 1
-        beats.append(Beat(tuple(rest[:size])))
-        rest = rest[size:]
-    return beats
-
-
-def with_actors(rng: Random, beats: list[Beat]) -> list[Beat]:
+def with_actors(rng: Random, scene: Scene) -> Scene:
     """The same events, with a person doing something in some of them."""
     phrases = table("phrases.json")
     actor = rng.choice(phrases["names"])
-    told: list[Beat] = []
-    for beat in beats:
-        if rng.random() < 0.6:
-            action = rng.choice(phrases["actions"])
-            told.append(Beat(beat.sounds, actor, action))
-        else:
-            told.append(beat)
-    return told
+    beats = tuple(
+        replace(beat, actor=actor, action=rng.choice(phrases["actions"]))
+        if rng.random() < 0.5 else beat
+        for beat in scene.beats
+    )  # fmt: skip
+    return replace(scene, beats=beats)
 
 
-def total_duration(rng: Random, count: int) -> float:
+def _total_duration(rng: Random, count: int) -> float:
     """Length of a story of ``count`` events: 6-150 s, mostly 10-60 s, often a round number."""
     shortest = max(6.0, count * 1.5)
-    if rng.random() < 0.45:
-        choices = [d for d in (10, 12, 15, 20, 20, 24, 25, 30, 30, 30, 40, 45, 60, 60, 90, 120, 150)
-                   if d >= shortest]  # fmt: skip
-        return float(rng.choice(choices))
-    if rng.random() < 0.88:
-        return round(max(shortest, rng.uniform(8.0, 60.0)), 1)
-    return round(max(shortest, rng.uniform(6.0, 150.0)), 1)
+    chance = rng.random()
+    if chance < 0.45:
+        return float(rng.choice([length for length in ROUND_LENGTHS_S if length >= shortest]))
+    longest = 60.0 if chance < 0.93 else 150.0
+    return round(rng.uniform(shortest, longest), 1)
 
 
 def natural_length(rng: Random, beat: Beat) -> float:
@@ -178,8 +244,7 @@ def natural_length(rng: Random, beat: Beat) -> float:
 def end_times(rng: Random, beats: list[Beat], total_s: float) -> tuple[float, ...]:
     """Ends of the events, one decimal, in proportion to what their sounds need."""
     lengths = [natural_length(rng, beat) for beat in beats]
-    spare = total_s - MIN_EVENT_S * len(beats)
-    scale = spare / sum(lengths)
+    scale = (total_s - MIN_EVENT_S * len(beats)) / sum(lengths)
     ends: list[float] = []
     moment = 0.0
     for length in lengths:

@@ -6,7 +6,10 @@ language model copy what it reads instead of recalling what it has seen.
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
+
+from audiostory.curate.assets import table
 
 VOWELS = "aeiou"
 IRREGULAR_PAST = {
@@ -18,23 +21,10 @@ IRREGULAR_PAST = {
     "weep": "wept", "grow": "grew", "begin": "began", "draw": "drew", "read": "read",
     "catch": "caught", "eat": "ate", "drive": "drove", "creep": "crept", "leave": "left",
     "take": "took", "make": "made", "sit": "sat", "write": "wrote", "tell": "told", "give": "gave",
-    "set": "set", "put": "put", "stand": "stood", "sleep": "slept", "wind": "wound", "hear": "heard",
-    "play": "played", "see": "saw", "hold": "held", "find": "found", "get": "got", "keep": "kept",
+    "set": "set", "put": "put", "stand": "stood", "sleep": "slept", "wind": "wound",
+    "hear": "heard", "play": "played", "see": "saw", "hold": "held", "find": "found", "get": "got", "keep": "kept",
     "dig": "dug", "shoot": "shot", "spit": "spat", "ride": "rode", "split": "split",
 }  # fmt: skip
-ONSETS = (
-    "b bl br c ch cl cr d dr dw f fl fr g gl gr gw h j k kl kn kr kw l m n p ph pl pr qu r s sc sch "
-    "sh sk sl sm sn sp spl spr st str sw t th thr tr tw v vr w wh wr x y z zh zw"
-).split()
-NUCLEI = "a e i o u a e i o u aa ae ai au ea ee ei eu ia ie io oa oi oo ou ua ue ui y".split()
-CODAS = (
-    " . . . . b ck d ff g k l ld ll lm lp lt m mb mp n nd ng nk nt p r rd rk rl rm rn rp rt sh sk ss "
-    "st t th x z zz"
-).split()
-ENDINGS = (
-    "le er phone horn o a um ix el on ette ling ard ock ump us oid bell drum pipe box wheel whistle "
-    "in ot ane ola ium bug bird hound fish engine"
-).split()
 
 
 def third_person(verb: str) -> str:
@@ -92,7 +82,7 @@ def past(verb: str, *, is_plural: bool = False) -> str:
 
 def _doubles(verb: str) -> bool:
     """Whether the last consonant is written twice before "-ing": "hum", "begin", not "creak"."""
-    if verb in ("begin", "forget"):
+    if verb in ("begin", "forget", "unwrap", "unzip", "kidnap"):
         return True
     if len(verb) < 3 or verb[-1] in VOWELS + "wxy" or verb[-2] not in VOWELS:
         return False
@@ -114,7 +104,8 @@ def plural(noun: str) -> str:
 
 def with_article(phrase: str) -> str:
     """``phrase`` after "a" or "an"."""
-    is_vowel = phrase[:1].lower() in VOWELS and not phrase.lower().startswith(("uni", "use", "eu", "one", "uku"))
+    spoken_y_or_w = ("uni", "use", "eu", "one", "uku")
+    is_vowel = phrase[:1].lower() in VOWELS and not phrase.lower().startswith(spoken_y_or_w)
     return f"an {phrase}" if is_vowel else f"a {phrase}"
 
 
@@ -123,20 +114,33 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+@cache
+def syllables() -> dict[str, tuple[str, ...]]:
+    """Beginnings, middles and ends that invented words are put together from."""
+    return {name: tuple(parts.split()) for name, parts in table("syllables.json").items()}
+
+
 def invented_word(rng: Random) -> str:
     """A pronounceable word that is (nearly) surely new: "glimmerphone", "zorbel", "quathrix"."""
     parts: list[str] = []
-    for _ in range(rng.choice((1, 1, 2, 2, 2, 3))):
-        coda = rng.choice(CODAS)
-        parts.append(rng.choice(ONSETS) + rng.choice(NUCLEI) + ("" if coda == "." else coda))
-    if rng.random() < 0.45:
-        parts.append(rng.choice(ENDINGS))
+    onsets, nuclei, codas, endings = (
+        syllables()[name] for name in ("onsets", "nuclei", "codas", "endings")
+    )
+    num_syllables = rng.choice((1, 2, 2, 2, 3))
+    for _ in range(num_syllables):
+        parts.append(rng.choice(onsets) + rng.choice(nuclei))
+        if rng.random() < 0.45 / num_syllables:
+            parts.append(rng.choice(codas).strip("."))
+    if num_syllables < 3 and rng.random() < 0.5:
+        parts.append(rng.choice(endings))
+    else:
+        parts.append(rng.choice(codas).strip("."))
     return "".join(parts)
 
 
 def invented_verb(rng: Random) -> str:
     """A made-up verb that takes regular endings: "frumble", "skrink"."""
-    stem = rng.choice(ONSETS) + rng.choice(("a", "e", "i", "o", "u", "oo", "ee"))
+    stem = rng.choice(syllables()["onsets"]) + rng.choice(("a", "e", "i", "o", "u", "oo", "ee"))
     return stem + rng.choice(("mble", "nk", "rble", "zzle", "ckle", "rk", "sh", "ng", "mp", "ddle"))
 
 
