@@ -74,6 +74,12 @@ class AudioStoryConfig:
             if value != other:
                 raise ConfigError(f"{name} is {value} but {whose} is {other}: make them equal")
 
+    @property
+    def markers(self) -> list[str]:
+        """Every string that must be a single id of the model's tokenizer."""
+        tokens = self.tokens
+        return [tokens.message_open, tokens.message_close, *tokens.added_tokens()]
+
 
 CODECS: dict[type, Callable[[Any], Autoencoder]] = {
     NanoCodecConfig: NanoCodec,
@@ -198,6 +204,7 @@ NANO = AudioStoryConfig(
     ),
     dit=DitConfig(
         latent_channels=64,
+        patch_frames=2,
         num_joint_blocks=2,
         num_single_blocks=6,
         num_heads=4,
