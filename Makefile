@@ -24,7 +24,7 @@ setup: $(DEV) ## install everything for development into .venv
 demo: $(CORE) ## generate a 30 s story to demo/: track, plan, picture
 	@mkdir -p $(DEMO)
 	@$(BIN)/audiostory generate "$(CHASE)" --duration 30 --seed 7 \
-		-o $(DEMO)/story.wav --picture $(DEMO)/story.png --overwrite
+		-o $(DEMO)/chase.wav --picture --overwrite
 
 test: check pytest ## lint, types, layers and the whole default test suite
 

@@ -62,6 +62,13 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not packages_loaded_by("import audiostory") & (HEAVY | EXTRAS | {"numpy"})
 
 
+def test_every_public_name_leads_somewhere():
+    import audiostory
+
+    for name in audiostory.__all__:
+        assert getattr(audiostory, name) is not None
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["generate", "--help"]])
 def test_asking_for_help_loads_nothing_heavy(arguments):
     code = (
@@ -134,22 +141,24 @@ def check_make(words: list[str]) -> None:
 
 def check_audiostory(words: list[str]) -> None:
     """Refuse ``audiostory`` with a command or an option it does not have."""
-    import click
     from typer.main import get_command
 
     from audiostory.apps.cli import app
 
-    command: click.Command = get_command(app)
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        assert words[0] in command.commands, words
-        command = command.commands[words.pop(0)]
+    command = get_command(app)
+    while commands := getattr(command, "commands", None):
+        if not words or words[0].startswith("-"):
+            break
+        assert words[0] in commands, words
+        command = commands[words.pop(0)]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
     options = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     assert options <= known | {"--help"}, words
 
 
 @pytest.mark.parametrize(
-    ("page", "line"), [(page, line) for page in PAGES for line in commands_in(page)]
+    ("page", "line"),
+    [pytest.param(page, line, id=page.stem) for page in PAGES for line in commands_in(page)],
 )
 def test_every_command_in_the_docs_exists(page, line):
     words = shlex.split(line, comments=True)
