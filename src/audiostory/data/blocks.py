@@ -1,0 +1,147 @@
+"""Batches of bridge blocks: a story's clips, each read after the prompt and storyline alone.
+
+What training sees here is what generation reads in clip context (``generate/conditions.py``): the
+head of a story once, then every clip's block as if it were the only one. The blocks of one story
+share a sequence; segment numbers say who may attend to whom, and positions restart at each block.
+
+Shapes: ``B`` stories, ``L`` tokens, ``X`` clips of all stories, ``T`` latent frames, ``C`` latent
+channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from audiostory.data.cache import Ragged
+from audiostory.data.manifest import StoryRow
+from audiostory.data.sounds import draw, step_generator
+from audiostory.data.stories import StoryFile, pad, prompt_of, story_of, text_sequence
+from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.grammar import Fixed, slots_of
+from audiostory.story.tokens import SpecialTokens
+
+HEAD = 0
+"""Segment of the prompt and the storyline, which every block sees."""
+PADDING = -1
+"""Segment of padded positions, which nothing else sees."""
+Teacher = Callable[[Sequence[str]], Tensor]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One story's head and blocks in a row."""
+
+    ids: list[int]
+    segments: list[int]
+    positions: list[int]
+    block_starts: list[int]
+    """Index of the marker that opens each clip's bridge block."""
+
+
+def packed(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> Packed:
+    """A story's head, then each clip up to the end of its bridge block."""
+    ids = tokenizer.encode(prompt_of(row))
+    segments, positions = [HEAD] * len(ids), list(range(len(ids)))
+    block_starts: list[int] = []
+    segment, head_length, offset = HEAD, 0, len(ids)
+    for slot, text in slots_of(story_of(row), tokens):
+        if isinstance(slot, Fixed) and text == tokens.gen_open:
+            head_length = head_length or len(ids)
+            segment, offset = segment + 1, head_length
+        if isinstance(slot, Fixed) and text in (tokens.gen_close, tokens.message_close):
+            continue
+        piece = tokenizer.encode(text)
+        if isinstance(slot, Fixed) and text == tokens.bridge_block():
+            block_starts.append(len(ids))
+        ids += piece
+        segments += [segment] * len(piece)
+        positions += range(offset, offset + len(piece))
+        offset += len(piece)
+    return Packed(ids, segments, positions, block_starts)
+
+
+def attention_mask(segments_BL: Tensor) -> Tensor:
+    """Who may attend to whom, ``(B, 1, L, L)``: earlier positions of the head or the own block."""
+    length = segments_BL.shape[1]
+    earlier_LL = torch.ones(length, length, dtype=torch.bool, device=segments_BL.device).tril()
+    asking, asked = segments_BL[:, :, None], segments_BL[:, None, :]
+    return (earlier_LL & ((asked == asking) | (asked == HEAD)))[:, None]
+
+
+def collate(stories: Sequence[Packed]) -> dict[str, Tensor]:
+    """``ids_BL``, ``segments_BL``, ``positions_BL``, and ``rows_X`` and ``starts_X`` of blocks."""
+    longest = max(len(story.ids) for story in stories)
+    filled = {"ids_BL": 0, "segments_BL": PADDING, "positions_BL": 0}
+    batch = {name: torch.full((len(stories), longest), value) for name, value in filled.items()}
+    for index, story in enumerate(stories):
+        for name, values in zip(filled, (story.ids, story.segments, story.positions), strict=True):
+            batch[name][index, : len(values)] = torch.tensor(values)
+    counts = torch.tensor([len(story.block_starts) for story in stories])
+    batch["rows_X"] = torch.arange(len(stories)).repeat_interleave(counts)
+    batch["starts_X"] = torch.tensor([start for story in stories for start in story.block_starts])
+    return batch
+
+
+@dataclass(frozen=True)
+class StoryClips:
+    """Stories with what their bridge tokens have to say (Stage I-Warm, and III with latents)."""
+
+    stories: StoryFile
+    tokenizer: StoryTokenizer
+    tokens: SpecialTokens
+    teacher: Teacher
+    seed: int
+    batch_size: int
+    latents: Ragged | None = None
+    """Latents of every clip of every story in order; None trains the words alone."""
+    first_clips: Sequence[int] = ()
+    """Index in ``latents`` of each story's first clip."""
+    frames_per_s: float = 12.5
+    patch_frames: int = 1
+    """Latent frames per DiT position; batches hold whole positions."""
+    max_frames: int = 160
+    """Frames of one clip that are trained on at most; of a longer one a random part."""
+
+    def batch_at(self, step: int) -> dict[str, Tensor]:
+        """A packed batch with targets, and half as many other stories as text."""
+        generator = step_generator(self.seed, step)
+        chosen = [draw(len(self.stories), generator) for _ in range(self.batch_size)]
+        rows = [self.stories[index] for index in chosen]
+        batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
+        with torch.no_grad():
+            batch["semantic_XSD"] = self.teacher([text for row in rows for text in row.captions])
+        others = [
+            self.stories[draw(len(self.stories), generator)]
+            for _ in range(max(1, self.batch_size // 2))
+        ]
+        texts = pad([text_sequence(row, self.tokenizer, self.tokens) for row in others])
+        batch |= {f"text_{name}": value for name, value in texts.items()}
+        if self.latents is not None:
+            clips = [
+                self.latents[self.first_clips[index] + offset].float()
+                for index, row in zip(chosen, rows, strict=True)
+                for offset in range(len(row.captions))
+            ]
+            batch |= self.cropped(clips, generator)
+        return batch
+
+    def cropped(self, clips: Sequence[Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """``latents_XTC``, ``frame_mask_XT`` and ``duration_X`` of clips of different lengths."""
+        parts: list[Tensor] = []
+        for latents_TC in clips:
+            start = draw(max(0, len(latents_TC) - self.max_frames) + 1, generator)
+            parts.append(latents_TC[start : start + self.max_frames])
+        lengths_X = torch.tensor([len(part) for part in parts])
+        padded_XTC = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
+        padded_XTC = functional.pad(padded_XTC, (0, 0, 0, -padded_XTC.shape[1] % self.patch_frames))
+        mask_XT = torch.arange(padded_XTC.shape[1]) < lengths_X[:, None]
+        return {
+            "latents_XTC": padded_XTC,
+            "frame_mask_XT": mask_XT,
+            "duration_X": lengths_X / self.frames_per_s,
+        }

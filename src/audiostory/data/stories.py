@@ -1,0 +1,121 @@
+"""Batches of composed stories: text for the LLM, bridge blocks with targets for all of it.
+
+A story's text is cut into tokens slot by slot (``story/grammar.py``), exactly as constrained
+decoding writes it; only what the model chooses itself is supervised, for the rest is forced.
+
+Shapes: ``B`` sequences, ``L`` tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audiostory.data.manifest import StoryRow, story_row
+from audiostory.data.sounds import draw, step_generator
+from audiostory.errors import CorpusError
+from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.grammar import Fixed, slots_of
+from audiostory.story.prompt import chat_prompt, instruction_text
+from audiostory.story.tokens import SpecialTokens
+from audiostory.story.types import Clip, Instruction, Story, Storyline
+
+IGNORED = -100
+"""Label of a token that is not supervised."""
+
+
+class StoryFile:
+    """Rows of a JSON Lines file of stories, parsed when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise CorpusError(f"no stories at {path}: write them with 'audiostory compose'")
+        self.path = path
+        self.lines = path.read_bytes().splitlines()
+        if not self.lines:
+            raise CorpusError(f"{path} holds no story: compose some")
+
+    def __len__(self) -> int:
+        """Number of stories."""
+        return len(self.lines)
+
+    def __getitem__(self, index: int) -> StoryRow:
+        """The story of one line."""
+        return story_row(json.loads(self.lines[index]))
+
+
+def story_of(row: StoryRow) -> Story:
+    """The story a row tells."""
+    clips = tuple(
+        Clip(caption=caption, duration_s=round(event.end_s - event.start_s, 1))
+        for event, caption in zip(row.events, row.captions, strict=True)
+    )
+    return Story(storyline=Storyline(summary=row.summary, events=row.events), clips=clips)
+
+
+def prompt_of(row: StoryRow) -> str:
+    """The prompt that asks for a row's story."""
+    asked = Instruction(text=row.instruction, duration_s=row.duration_s)
+    return chat_prompt(instruction_text(asked))
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """Token ids and what of them is supervised."""
+
+    ids: list[int]
+    labels: list[int]
+
+
+def text_sequence(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> TokenSequence:
+    """Prompt, storyline and clips with their bridge blocks as ids (Eq. 1).
+
+    Supervised are the free words, the numbers, and the token that ends each.
+    """
+    ids = tokenizer.encode(prompt_of(row))
+    labels = [IGNORED] * len(ids)
+    ends_choice = False
+    for slot, text in slots_of(story_of(row), tokens):
+        piece = tokenizer.encode(text)
+        chosen = not isinstance(slot, Fixed)
+        ids += piece
+        labels += (
+            piece
+            if chosen
+            else [piece[0] if ends_choice else IGNORED] + [IGNORED] * (len(piece) - 1)
+        )
+        ends_choice = chosen
+    return TokenSequence(ids, labels)
+
+
+def pad(sequences: Sequence[TokenSequence]) -> dict[str, Tensor]:
+    """``ids_BL`` and ``labels_BL`` of sequences, short ones padded at the end."""
+    longest = max(len(sequence.ids) for sequence in sequences)
+    ids_BL = torch.zeros(len(sequences), longest, dtype=torch.long)
+    labels_BL = torch.full((len(sequences), longest), IGNORED)
+    for row, sequence in enumerate(sequences):
+        ids_BL[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
+        labels_BL[row, : len(sequence.labels)] = torch.tensor(sequence.labels)
+    return {"ids_BL": ids_BL, "labels_BL": labels_BL}
+
+
+@dataclass(frozen=True)
+class StoryTexts:
+    """Stories as text, for the reasoning loss (Eq. 2)."""
+
+    stories: StoryFile
+    tokenizer: StoryTokenizer
+    tokens: SpecialTokens
+    seed: int
+    batch_size: int
+
+    def batch_at(self, step: int) -> dict[str, Tensor]:
+        """``ids_BL`` and ``labels_BL`` of one step."""
+        generator = step_generator(self.seed, step)
+        rows = [self.stories[draw(len(self.stories), generator)] for _ in range(self.batch_size)]
+        return pad([text_sequence(row, self.tokenizer, self.tokens) for row in rows])

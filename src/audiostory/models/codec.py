@@ -1,0 +1,260 @@
+"""The latent codec of ``nano``: 24 kHz mono sound to 12.5 latent frames a second and back.
+
+The encoder is a fixed linear map: patches of log-mel frames on their principal axes, each axis
+scaled to unit variance. It is fitted once in closed form, so latents never move under a trained
+DiT while the decoder goes on improving. The decoder is a stack of ConvNeXt blocks at mel rate
+with an inverse-STFT head.
+
+Sources: ConvNeXt, arXiv:2201.03545; inverse-STFT head, Vocos, arXiv:2306.00814.
+
+Shapes: ``B`` clips, ``N`` samples, ``M`` mel frames, ``F`` mel bins, ``T`` latent frames,
+``C`` latent channels, ``W`` decoder width, ``P`` values of one patch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.audio_utils import mel_filter_bank
+
+from audiostory.errors import ShapeError
+from audiostory.models.vae import Autoencoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class NanoCodecConfig:
+    """Sizes of the nano codec; the defaults are the shipped model's."""
+
+    sample_rate_hz: int = 24_000
+    """Samples per second; the corpus' own rate."""
+    fft_size: int = 1024
+    """Window of the mel front end and of the inverse-STFT head, in samples."""
+    hop: int = 240
+    """Samples between mel frames: 100 frames/s."""
+    num_mels: int = 80
+    """Mel bins between ``min_hz`` and Nyquist."""
+    min_hz: float = 30.0
+    """Lower edge of the lowest mel bin."""
+    floor: float = 1e-4
+    """Added to magnitudes before the logarithm: -80 dB below a full-scale sine."""
+    patch_frames: int = 8
+    """Mel frames in one latent frame: 12.5 latent frames/s."""
+    latent_channels: int = 64
+    """Principal axes kept of a patch."""
+    decoder_width: int = 256
+    """Channels of the decoder's blocks."""
+    decoder_blocks: int = 8
+    """ConvNeXt blocks at mel rate."""
+    noise_channels: int = 8
+    """Noise the decoder may turn into the phases of hiss, rain and wind."""
+
+
+class LogMel(nn.Module):
+    """Log magnitudes in mel bands, one frame per ``hop`` samples exactly."""
+
+    window: Tensor
+    bank_KF: Tensor
+
+    def __init__(self, config: NanoCodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        bank = mel_filter_bank(
+            num_frequency_bins=config.fft_size // 2 + 1,
+            num_mel_filters=config.num_mels,
+            min_frequency=config.min_hz,
+            max_frequency=config.sample_rate_hz / 2,
+            sampling_rate=config.sample_rate_hz,
+            norm=None,
+            mel_scale="slaney",
+        )
+        bank = bank / bank.sum(axis=0, keepdims=True).clip(min=1e-8)
+        self.register_buffer("bank_KF", torch.tensor(bank, dtype=torch.float32), persistent=False)
+        window = torch.hann_window(config.fft_size)
+        self.register_buffer("window", window, persistent=False)
+
+    def forward(self, waveform_BN: Tensor) -> Tensor:
+        """Log-mel frames ``(B, M, F)`` of ``(B, N)`` samples, where M = N / hop.
+
+        Raises:
+            ShapeError: if N is no whole number of hops.
+        """
+        config = self.config
+        if waveform_BN.shape[-1] % config.hop:
+            raise ShapeError(
+                f"{waveform_BN.shape[-1]} samples are no multiple of the hop {config.hop}: pad them"
+            )
+        margin = config.fft_size - config.hop
+        padded = functional.pad(waveform_BN, (margin // 2, margin - margin // 2))
+        spectrum = torch.stft(
+            padded, config.fft_size, config.hop, window=self.window, center=False,
+            return_complex=True,
+        )  # fmt: skip
+        magnitude_BKM = spectrum.abs() / (config.fft_size / 4)
+        mel_BMF = magnitude_BKM.transpose(1, 2) @ self.bank_KF
+        return torch.log(mel_BMF + config.floor)
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution over time, then a two-layer perceptron, added to the input."""
+
+    def __init__(self, width: int, *, kernel_size: int = 7, expansion: int = 3) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(
+            width, width, kernel_size, padding=kernel_size // 2, groups=width
+        )
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.up = nn.Linear(width, expansion * width)
+        self.down = nn.Linear(expansion * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 0.1))
+
+    def forward(self, hidden_BMW: Tensor) -> Tensor:
+        """The block's output, shaped as its input ``(B, M, W)``."""
+        mixed = self.depthwise(hidden_BMW.transpose(1, 2)).transpose(1, 2)
+        return hidden_BMW + self.scale * self.down(functional.gelu(self.up(self.norm(mixed))))
+
+
+class InverseStftHead(nn.Module):
+    """Magnitude and phase per frame, summed to samples by an inverse STFT."""
+
+    window: Tensor
+
+    def __init__(self, config: NanoCodecConfig) -> None:
+        super().__init__()
+        self.fft_size = config.fft_size
+        self.hop = config.hop
+        self.out = nn.Linear(config.decoder_width, config.fft_size + 2)
+        window = torch.hann_window(config.fft_size)
+        self.register_buffer("window", window, persistent=False)
+
+    def forward(self, hidden_BMW: Tensor) -> Tensor:
+        """Samples ``(B, N)``, N = M * hop."""
+        log_magnitude_BMK, phase_BMK = self.out(hidden_BMW).float().chunk(2, dim=-1)
+        magnitude_BMK = log_magnitude_BMK.clamp(max=7.0).exp()
+        spectrum_BMK = torch.polar(magnitude_BMK, phase_BMK)
+        frames_BMn = torch.fft.irfft(spectrum_BMK, n=self.fft_size) * self.window
+        return self.overlap_add(frames_BMn)
+
+    def overlap_add(self, frames_BMn: Tensor) -> Tensor:
+        """Frames at their hops, weighted so that the windows sum to one; margins cut off."""
+        num_frames = frames_BMn.shape[1]
+        length = (num_frames - 1) * self.hop + self.fft_size
+        envelope = self.window.square().expand(1, num_frames, -1)
+        summed_2N = [
+            functional.fold(
+                part.transpose(1, 2), (1, length), (1, self.fft_size), stride=(1, self.hop)
+            )[:, 0, 0]
+            for part in (frames_BMn, envelope)
+        ]
+        start = (self.fft_size - self.hop) // 2
+        kept = slice(start, start + num_frames * self.hop)
+        return summed_2N[0][:, kept] / summed_2N[1][:, kept].clamp(min=1e-5)
+
+
+class NanoCodec(Autoencoder):
+    """Waveform to latents by principal axes of log-mel patches, and back by a trained decoder."""
+
+    patch_mean_P: Tensor
+    axes_PC: Tensor
+
+    def __init__(self, config: NanoCodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        patch_size = config.patch_frames * config.num_mels
+        self.log_mel = LogMel(config)
+        self.register_buffer("patch_mean_P", torch.zeros(patch_size))
+        self.register_buffer("axes_PC", torch.eye(patch_size, config.latent_channels))
+        """Columns: a principal axis divided by the standard deviation along it."""
+        self.register_buffer("back_CP", torch.eye(config.latent_channels, patch_size))
+        width = config.decoder_width
+        self.stem = nn.Conv1d(config.num_mels + config.noise_channels, width, 7, padding=3)
+        self.blocks = nn.ModuleList(ConvNeXtBlock(width) for _ in range(config.decoder_blocks))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.head = InverseStftHead(config)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Samples per second."""
+        return self.config.sample_rate_hz
+
+    @property
+    def hop(self) -> int:
+        """Samples in one latent frame."""
+        return self.config.hop * self.config.patch_frames
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of one latent frame."""
+        return self.config.latent_channels
+
+    @property
+    def audio_channels(self) -> int:
+        """Mono."""
+        return 1
+
+    def patches(self, waveform_BN: Tensor) -> Tensor:
+        """Log-mel patches ``(B, T, P)`` of ``(B, N)`` samples, N a whole number of latent hops."""
+        mel_BMF = self.log_mel(waveform_BN)
+        return mel_BMF.unflatten(1, (-1, self.config.patch_frames)).flatten(2)
+
+    def encode(self, waveform_BCN: Tensor) -> Tensor:
+        """Latents ``(B, T, C)`` of ``(B, 1, N)`` samples, the end padded with silence to a frame.
+
+        Raises:
+            ShapeError: if the sound is not mono.
+        """
+        if waveform_BCN.ndim != 3 or waveform_BCN.shape[1] != 1:
+            raise ShapeError(f"need mono samples (B, 1, N), got {list(waveform_BCN.shape)}")
+        padding = -waveform_BCN.shape[-1] % self.hop
+        patches_BTP = self.patches(functional.pad(waveform_BCN[:, 0], (0, padding)))
+        return (patches_BTP - self.patch_mean_P) @ self.axes_PC
+
+    def mel(self, latents_BTC: Tensor) -> Tensor:
+        """Log-mel frames ``(B, M, F)`` that the latents stand for."""
+        patches_BTP = latents_BTC @ self.back_CP + self.patch_mean_P
+        frames = (-1, self.config.num_mels)
+        return patches_BTP.unflatten(2, frames).flatten(1, 2)
+
+    def decode(self, latents_BTC: Tensor) -> Tensor:
+        """Samples ``(B, 1, N)`` of latents, N = T * hop; the same latents give the same samples."""
+        mel_BMF = self.mel(latents_BTC)
+        noise_BMn = self.noise(mel_BMF.shape[1]).to(mel_BMF).expand(mel_BMF.shape[0], -1, -1)
+        return self.decode_mel(mel_BMF, noise_BMn)
+
+    def noise(self, num_frames: int) -> Tensor:
+        """The fixed noise ``(1, M, n)`` that inference feeds the decoder."""
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(1, num_frames, self.config.noise_channels, generator=generator)
+
+    def decode_mel(self, mel_BMF: Tensor, noise_BMn: Tensor) -> Tensor:
+        """Samples ``(B, 1, N)`` of log-mel frames and noise."""
+        centred = (mel_BMF - math.log(self.config.floor)) / 4.0 - 1.0
+        joined_BcM = torch.cat([centred, noise_BMn], dim=-1).transpose(1, 2)
+        hidden_BMW = self.stem(joined_BcM).transpose(1, 2)
+        for block in self.blocks:
+            hidden_BMW = block(hidden_BMW)
+        return self.head(self.norm(hidden_BMW))[:, None]
+
+    @torch.no_grad()
+    def fit(self, patches_XP: Tensor) -> Tensor:
+        """Set the encoder to the principal axes of example patches.
+
+        Args:
+            patches_XP: log-mel patches of many clips, one a row.
+
+        Returns:
+            The share of the patches' variance that each kept axis carries, ``(C,)``.
+        """
+        values_XP = patches_XP.double()
+        mean_P = values_XP.mean(0)
+        covariance_PP = torch.cov((values_XP - mean_P).T)
+        variances_P, axes_PP = torch.linalg.eigh(covariance_PP)
+        kept = torch.arange(len(variances_P) - 1, len(variances_P) - 1 - self.latent_channels, -1)
+        axes_PC, deviation_C = axes_PP[:, kept], variances_P[kept].clamp(min=1e-10).sqrt()
+        self.patch_mean_P.copy_(mean_P)
+        self.axes_PC.copy_(axes_PC / deviation_C)
+        self.back_CP.copy_((axes_PC * deviation_C).T)
+        return (variances_P[kept] / variances_P.sum()).float()

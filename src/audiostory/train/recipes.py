@@ -1,0 +1,100 @@
+"""Named training runs: ``audiostory recipes`` lists them, ``audiostory train NAME`` runs one.
+
+``nano/*`` is the course of the shipped model, from nothing, in this order: codec, llm and dit
+(independent of each other: they take the places of the release's VAE, Qwen2.5 and TangoFlux), then
+the paper's stages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from audiostory.errors import ConfigError
+from audiostory.train.stages import OptimConfig, StageConfig
+
+NANO_CODEC = StageConfig(
+    name="nano/codec",
+    objective="codec",
+    data="sound_segments",
+    trainable=("codec",),
+    weights={"stft": 1.0},
+    optim=OptimConfig(learning_rate=1e-3, betas=(0.8, 0.99)),
+    steps=4_000,
+    batch_size=16,
+    checkpoint_every=200,
+)
+"""The codec's decoder; its encoder is fitted in closed form before the first step."""
+
+NANO_LLM = StageConfig(
+    name="nano/llm",
+    objective="text",
+    data="story_texts",
+    trainable=("llm",),
+    weights={"text": 1.0},
+    optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100),
+    steps=20_000,
+    batch_size=24,
+    checkpoint_every=500,
+)
+"""Eq. 2 on the text of composed stories, from a random start."""
+
+NANO_DIT = StageConfig(
+    name="nano/dit",
+    objective="flow",
+    data="sound_latents",
+    trainable=("dit", "null_condition"),
+    weights={"flow": 1.0},
+    optim=OptimConfig(learning_rate=6e-4, betas=(0.9, 0.99)),
+    steps=8_000,
+    batch_size=40,
+    checkpoint_every=250,
+)
+"""Eq. 5 on single sounds under the text features of their captions."""
+
+NANO_WARM = StageConfig(
+    name="nano/stage1-warm",
+    objective="story",
+    data="story_clips",
+    starts_from=("nano/codec", "nano/llm", "nano/dit"),
+    trainable=("llm", "semantic_head"),
+    weights={"semantic": 1.0, "text": 1.0},
+    optim=OptimConfig(learning_rate=5e-4, betas=(0.9, 0.98)),
+    steps=4_000,
+    batch_size=8,
+    checkpoint_every=250,
+)
+"""Eq. 3: the semantic head learns the teacher's features of each caption (Stage I-Warm).
+
+The text loss stays on, for nano trains its whole LLM: there is no frozen one under a LoRA that
+could not forget.
+"""
+
+NANO_STORY = StageConfig(
+    name="nano/stage3",
+    objective="story",
+    data="story_clips",
+    starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
+    trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
+    weights={"semantic": 1.0, "text": 0.5, "flow": 1.0},
+    optim=OptimConfig(
+        learning_rate=2e-4, group_rates={"dit": 3e-4, "null_condition": 3e-4}, betas=(0.9, 0.98)
+    ),
+    steps=4_000,
+    batch_size=8,
+    checkpoint_every=250,
+)
+"""Eq. 8: stories with their sounds; flow loss through fuser and residual tokens into the LLM."""
+
+RECIPES = {stage.name: stage for stage in (NANO_CODEC, NANO_LLM, NANO_DIT, NANO_WARM, NANO_STORY)}
+
+
+def recipe(name: str, *, steps: int | None = None, batch_size: int | None = None) -> StageConfig:
+    """The recipe called ``name``, with its length or batch size replaced where given.
+
+    Raises:
+        ConfigError: naming the recipes there are.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"no recipe '{name}'; there are {', '.join(RECIPES)}")
+    stage = RECIPES[name]
+    return replace(stage, steps=steps or stage.steps, batch_size=batch_size or stage.batch_size)

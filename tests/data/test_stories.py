@@ -1,0 +1,84 @@
+"""Stories as token sequences: what is cut where, and what is supervised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audiostory.data.manifest import StoryRow
+from audiostory.data.stories import (
+    IGNORED,
+    StoryFile,
+    StoryTexts,
+    pad,
+    prompt_of,
+    story_of,
+    text_sequence,
+)
+from audiostory.errors import CorpusError
+from audiostory.story.format import COUNT_TAIL, DETAIL_LEAD, render
+from audiostory.story.types import Event
+from tests.tiny import tiny_config, tiny_tokenizer
+
+ROW = StoryRow(
+    id="a",
+    seed=1,
+    instruction="Rain falls, then a dog barks.",
+    duration_s=10.0,
+    summary="Rain and a dog.",
+    events=(
+        Event(start_s=0.0, end_s=6.5, detail="Rain falls.", sounds="Rain falling."),
+        Event(start_s=6.5, end_s=10.0, detail="A dog barks.", sounds="Dog barking."),
+    ),
+    captions=("Rain falling softly", "A dog barking close by"),
+)
+
+
+def test_the_ids_spell_prompt_and_story() -> None:
+    tokenizer, tokens = tiny_tokenizer(), tiny_config().tokens
+    sequence = text_sequence(ROW, tokenizer, tokens)
+    assert tokenizer.decode(sequence.ids) == prompt_of(ROW) + render(story_of(ROW), tokens)
+
+
+def test_only_what_the_model_chooses_is_supervised() -> None:
+    tokenizer, tokens = tiny_tokenizer(), tiny_config().tokens
+    sequence = text_sequence(ROW, tokenizer, tokens)
+    chosen = tokenizer.decode([label for label in sequence.labels if label != IGNORED])
+    after_count, after_time = (
+        tokenizer.decode(tokenizer.encode(text)[:1]) for text in (COUNT_TAIL, "]" + DETAIL_LEAD)
+    )
+    assert chosen == (
+        f"Rain and a dog.\n2{after_count}6.5{after_time}Rain falls.\nRain falling.\n"
+        "A dog barks.\nDog barking.\n"
+        "Rain falling softly<timestamp>A dog barking close by<timestamp>"
+    )
+    pairs = zip(sequence.ids, sequence.labels, strict=True)
+    assert all(label in (IGNORED, token) for token, label in pairs)
+
+
+def test_padding_is_not_supervised() -> None:
+    tokenizer, tokens = tiny_tokenizer(), tiny_config().tokens
+    sequence = text_sequence(ROW, tokenizer, tokens)
+    short = type(sequence)(sequence.ids[:5], sequence.labels[:5])
+    batch = pad([sequence, short])
+    assert batch["ids_BL"].shape == batch["labels_BL"].shape == (2, len(sequence.ids))
+    assert (batch["labels_BL"][1, 5:] == IGNORED).all()
+
+
+def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text((ROW.to_json() + "\n") * 3)
+    source = StoryTexts(StoryFile(path), tiny_tokenizer(), tiny_config().tokens, 0, 2)
+    assert source.batch_at(4)["ids_BL"].equal(source.batch_at(4)["ids_BL"])
+
+
+def test_a_missing_file_of_stories_names_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="audiostory compose"):
+        StoryFile(tmp_path / "none.jsonl")
+
+
+def test_an_empty_file_of_stories_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(CorpusError, match="no story"):
+        StoryFile(tmp_path / "empty.jsonl")
