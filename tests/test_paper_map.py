@@ -26,6 +26,12 @@ def member(owner: Any, name: str) -> Any:
     return getattr(owner, name)
 
 
+def equations_of(cell: str) -> set[int]:
+    """The numbers in "Eq. 3" or "Eq. 6-8"."""
+    spans = re.findall(r"Eq\. (\d)(?:-(\d))?", cell)
+    return {n for first, last in spans for n in range(int(first), int(last or first) + 1)}
+
+
 @pytest.mark.parametrize(("module", "symbol"), SYMBOLS)
 def test_every_symbol_of_the_map_exists(module, symbol):
     found = importlib.import_module(f"audiostory.{module.replace('/', '.')}")
@@ -40,5 +46,5 @@ def test_every_file_of_the_map_exists(file):
 
 @pytest.mark.parametrize("number", range(1, 9))
 def test_every_equation_has_a_symbol(number):
-    rows = [row for row in ROWS if re.search(rf"Eq\. {number}\b", row.split("|")[1])]
+    rows = [row for row in ROWS if number in equations_of(row.split("|")[1])]
     assert any(re.search(r"`[\w/]+\.py:\w", row) for row in rows)
