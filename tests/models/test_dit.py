@@ -63,12 +63,13 @@ def inputs(batch: int = 3, frames: int = 8) -> tuple[torch.Tensor, ...]:
 
 
 @torch.no_grad()
-def test_padded_frames_influence_nothing():
-    dit = make()
+@pytest.mark.parametrize(("patch_frames", "lengths"), [(1, (8, 5, 3)), (2, (8, 6, 2))])
+def test_padded_frames_influence_nothing(patch_frames, lengths):
+    dit = make(replace(TINY, patch_frames=patch_frames))
     latents_BTC, sigma_B, condition_BSD, duration_B = inputs()
-    mask_BT = torch.arange(8) < torch.tensor([8, 5, 3])[:, None]
+    mask_BT = torch.arange(8) < torch.tensor(lengths)[:, None]
     masked_BTC = dit(latents_BTC, sigma_B, condition_BSD, duration_B, mask_BT)
-    for row, frames in enumerate((8, 5, 3)):
+    for row, frames in enumerate(lengths):
         one = slice(row, row + 1)
         alone_1TC = dit(
             latents_BTC[one, :frames], sigma_B[one], condition_BSD[one], duration_B[one]

@@ -145,8 +145,9 @@ class DiffusionTransformer(nn.Module):
             condition_BSD: condition tokens; all of them count, there are no padded ones.
             duration_B: length of each clip in seconds.
             frame_mask_BT: true where a frame belongs to its clip; the velocity of the others is
-                meaningless and they influence nothing. Leave it out when no frame is padding:
-                attention without a mask is faster.
+                meaningless and they influence nothing, unless they share a patch with a frame of
+                the clip: fill a clip's last patch with silence. Leave the mask out when no frame
+                is padding: attention without one is faster.
 
         Raises:
             ShapeError: if the tensors do not fit together or hold more than ``max_frames`` frames.
