@@ -22,7 +22,6 @@ STAGE = StageConfig(
     weights={"error": 1.0},
     optim=OptimConfig(learning_rate=0.05, warmup_steps=2),
     steps=12,
-    checkpoint_every=4,
 )
 
 

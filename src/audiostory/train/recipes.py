@@ -21,7 +21,6 @@ NANO_CODEC = StageConfig(
     optim=OptimConfig(learning_rate=1e-3, betas=(0.8, 0.99)),
     steps=4_000,
     batch_size=16,
-    checkpoint_every=200,
 )
 """The codec's decoder; its encoder is fitted in closed form before the first step."""
 
@@ -34,7 +33,6 @@ NANO_LLM = StageConfig(
     optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100),
     steps=20_000,
     batch_size=24,
-    checkpoint_every=500,
 )
 """Eq. 2 on the text of composed stories, from a random start."""
 
@@ -47,7 +45,6 @@ NANO_DIT = StageConfig(
     optim=OptimConfig(learning_rate=6e-4, betas=(0.9, 0.99)),
     steps=8_000,
     batch_size=40,
-    checkpoint_every=250,
 )
 """Eq. 5 on single sounds under the text features of their captions."""
 
@@ -61,7 +58,6 @@ NANO_WARM = StageConfig(
     optim=OptimConfig(learning_rate=5e-4, betas=(0.9, 0.98)),
     steps=4_000,
     batch_size=8,
-    checkpoint_every=250,
 )
 """Eq. 3: the semantic head learns the teacher's features of each caption (Stage I-Warm).
 
@@ -81,7 +77,6 @@ NANO_STORY = StageConfig(
     ),
     steps=4_000,
     batch_size=8,
-    checkpoint_every=250,
 )
 """Eq. 8: stories with their sounds; flow loss through fuser and residual tokens into the LLM."""
 

@@ -56,5 +56,3 @@ class StageConfig:
     """Clips or stories in a batch; four-second clips where their length varies."""
     seed: int = 0
     """Seeds data order, noise levels and noise."""
-    checkpoint_every: int = 500
-    """Steps between checkpoints."""

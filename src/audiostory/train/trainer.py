@@ -23,6 +23,11 @@ from audiostory.train.stages import OptimConfig, StageConfig
 
 log = logging.getLogger(__name__)
 
+LOG_EVERY_S = 20.0
+"""Seconds between lines of ``metrics.jsonl``."""
+SAVE_EVERY_S = 180.0
+"""Seconds between checkpoints: what a kill can cost at most."""
+
 Batch = Mapping[str, Tensor]
 Losses = dict[str, Tensor]
 ComputeLosses = Callable[[Batch, torch.Generator], Losses]
@@ -163,7 +168,7 @@ class Trainer:
         Raises:
             TrainingError: if the loss is no number; the last good checkpoint is kept.
         """
-        started = last_logged = time.monotonic()
+        started = last_logged = last_saved = time.monotonic()
         sums: dict[str, float] = {}
         since = 0
         while self.step < self.stage.steps:
@@ -172,20 +177,18 @@ class Trainer:
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value
             now = time.monotonic()
-            if now - last_logged > 20 or self.step == self.stage.steps:
+            if now - last_logged > LOG_EVERY_S or self.step == self.stage.steps:
                 row = {name: value / since for name, value in sums.items()}
-                row |= {
-                    "step": self.step,
-                    "seconds": now - started,
-                    "step_s": (now - last_logged) / since,
-                }
+                pace_s = (now - last_logged) / since
+                row |= {"step": self.step, "seconds": now - started, "step_s": pace_s}
                 self.run.log(row)
                 log.info("%s %s", self.stage.name, row)
                 sums, since, last_logged = {}, 0, now
-            if self.step % self.stage.checkpoint_every == 0:
-                self.run.save(self.state())
             if stop_after_s is not None and now - started > stop_after_s:
                 break
+            if now - last_saved > SAVE_EVERY_S:
+                self.run.save(self.state())
+                last_saved = now
         self.run.save(self.state())
 
     def train_step(self) -> dict[str, float]:

@@ -7,11 +7,12 @@ what the earlier ones left there, and ``export`` joins them into a model folder.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from torch.nn import functional
 from audiostory.data.blocks import StoryClips
 from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
 from audiostory.data.manifest import SoundRow
+from audiostory.data.mixing import Mixer
 from audiostory.data.sounds import (
     SIXTEEN_BIT,
     SoundLatents,
@@ -59,8 +61,6 @@ FIT_CLIPS = 1500
 """Clips whose patches the codec's principal axes are taken from."""
 TOKENIZER_STORIES = 12_000
 """Stories whose text the tokenizer's merges are learned from."""
-BASE_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-"""Special tokens of the chat prompt, which a pretrained LLM would bring along."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +231,35 @@ class Workbench:
         return StoryFile(self.materials.need("stories"))
 
     @cached_property
+    def sounding(self) -> StoryFile:
+        """The composed stories that can be heard."""
+        return StoryFile(self.materials.need("stories"), sounding=True)
+
+    @cached_property
+    def story_latents(self) -> Ragged:
+        """Latents of every clip of every sounding story, in order."""
+        mixer = Mixer(self.materials.need("corpus"), self.codec.sample_rate_hz)
+
+        @torch.no_grad()
+        def compute() -> Ragged:
+            rows = (self.sounding[index] for index in range(len(self.sounding)))
+            return pack(
+                self.codec.encode(torch.from_numpy(mixer.event(row, index))[None, None])[0].half()
+                for row in rows
+                for index in range(len(row.events))
+            )
+
+        digest = hashlib.sha256(b"\n".join(self.sounding.lines)).hexdigest()
+        key = key_of(digest, key_of_tensors(encoder_of(self.codec)))
+        return cached(self.cache, "story-latents", key, compute)
+
+    @cached_property
+    def first_clips(self) -> list[int]:
+        """Index in ``story_latents`` of each sounding story's first clip."""
+        counts = [len(self.sounding[index].events) for index in range(len(self.sounding))]
+        return list(accumulate(counts, initial=0))
+
+    @cached_property
     def tokenizer(self) -> StoryTokenizer:
         """The tokenizer of the model's runs, learned from stories and texts where there is none."""
         path = self.materials.folder / "tokenizer.json"
@@ -238,7 +267,7 @@ class Workbench:
             learned = train_byte_bpe(
                 self.tokenizer_texts(),
                 self.config.llm.vocab_size,
-                [*BASE_TOKENS, *self.config.tokens.added_tokens()],
+                ["<|endoftext|>", *self.config.markers],
             )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(learned.to_str())
@@ -289,16 +318,16 @@ class Workbench:
 
     def story_clips(self, stage: StageConfig) -> BatchAt:
         """Bridge blocks with targets; with latents where the flow loss asks for them."""
-        clips = self.story_latents() if stage.weights.get("flow") else None
+        has_flow = bool(stage.weights.get("flow"))
         data = StoryClips(
-            stories=self.stories,
+            stories=self.sounding if has_flow else self.stories,
             tokenizer=self.tokenizer,
             tokens=self.config.tokens,
             teacher=self.teacher,
             seed=stage.seed,
             batch_size=stage.batch_size,
-            latents=clips,
-            first_clips=self.first_clips if clips else (),
+            latents=self.story_latents if has_flow else None,
+            first_clips=self.first_clips if has_flow else (),
             frames_per_s=self.codec.sample_rate_hz / self.codec.hop,
             patch_frames=self.config.dit.patch_frames,
             max_frames=self.config.dit.max_frames,
