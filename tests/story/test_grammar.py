@@ -76,7 +76,7 @@ def test_slots_of_a_story_that_cannot_be_written_are_refused():
 
 @relaxed
 @given(
-    total=st.integers(1, 6000),
+    total=st.integers(1, 900),
     min_events=st.integers(1, 4),
     more=st.integers(0, 6),
     shortest=st.integers(1, 40),

@@ -268,3 +268,9 @@ def test_derived_seeds_never_change():
 def test_the_published_schema_is_the_one_in_the_code():
     # mend with: python -m audiostory.story.plan > docs/plan.schema.json
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == plan_schema()
+
+
+def test_the_example_in_the_documentation_is_a_plan(tmp_path):
+    page = SCHEMA.with_name("story-format.md").read_text(encoding="utf-8")
+    example = page.split("```json\n")[1].split("```")[0]
+    assert len(load_plan(written(json.loads(example), tmp_path)).clips) == 3

@@ -178,12 +178,7 @@ def _lengths_from_timeline(parts: list[_Part], notes: list[str]) -> list[int] | 
 
 def _lengths_one_by_one(parts: list[_Part], notes: list[str]) -> list[int]:
     """Each event's own length, or its clip's, or the mean of those that are known."""
-    known: list[int | None] = []
-    for part in parts:
-        has_span = part.start_s is not None and part.end_s is not None
-        own_s = part.end_s - part.start_s if has_span else 0.0
-        length = tenths(own_s) if own_s > 0 else tenths(part.clip_s or 0.0)
-        known.append(length if length >= 1 else None)
+    known = [_length(part) for part in parts]
     given = [length for length in known if length is not None]
     mean = max(1, round(sum(given) / len(given))) if given else 1
     notes.append("the events' times made no timeline: they follow one another by their lengths")
@@ -191,6 +186,14 @@ def _lengths_one_by_one(parts: list[_Part], notes: list[str]) -> list[int]:
         if length is None:
             notes.append(f"event {number} had no length: took the mean of the others")
     return [length if length is not None else mean for length in known]
+
+
+def _length(part: _Part) -> int | None:
+    """The event's length, else its clip's, in tenths of a second; None if neither is known."""
+    lengths_s = [part.clip_s or 0.0]
+    if part.start_s is not None and part.end_s is not None:
+        lengths_s.insert(0, part.end_s - part.start_s)
+    return next((tenths(length_s) for length_s in lengths_s if tenths(length_s) >= 1), None)
 
 
 def _fitted(lengths: list[int], total: int, notes: list[str]) -> list[int]:

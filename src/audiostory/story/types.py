@@ -22,8 +22,9 @@ class Instruction:
     """What a person asked for (x_ins of Sec. 3).
 
     Raises:
-        InstructionError: if the text is empty or too long, or the duration is not a number of
-            seconds between ``MIN_DURATION_S`` and ``MAX_DURATION_S``.
+        InstructionError: if the text is empty, too long or not Unicode (bytes that were not UTF-8
+            arrive as lone surrogates), or the duration is not a number of seconds between
+            ``MIN_DURATION_S`` and ``MAX_DURATION_S``.
     """
 
     text: str
@@ -43,6 +44,10 @@ class Instruction:
             raise InstructionError(
                 f"the instruction has {len(self.text)} characters; at most {MAX_INSTRUCTION_CHARS} "
                 "are read: shorten it, or split it into several stories"
+            )
+        if any("\ud800" <= char <= "\udfff" for char in self.text):
+            raise InstructionError(
+                "the instruction is not valid UTF-8 text: save or type it as UTF-8"
             )
         if self.duration_s is not None:
             check_duration(self.duration_s)
