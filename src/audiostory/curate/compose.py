@@ -12,10 +12,19 @@ from pathlib import Path
 from random import Random
 
 from audiostory.curate import phrasing
-from audiostory.curate.elaborate import deliveries, summary, told
+from audiostory.curate.elaborate import Delivery, deliveries, summary, told
 from audiostory.curate.foreign import foreign_scene
+from audiostory.curate.recordings import (
+    Corpus,
+    RecordedPalette,
+    bed_of,
+    layers_of,
+    load_corpus,
+    room_of,
+)
 from audiostory.curate.scenes import Scene
-from audiostory.data.manifest import Room, StoryRow
+from audiostory.curate.sources import WordPalette
+from audiostory.data.manifest import StoryRow
 from audiostory.errors import OutputError
 from audiostory.story.types import Event
 
@@ -35,50 +44,89 @@ def as_said(scene: Scene, instruction: str) -> Scene:
     )
 
 
-def compose(rng: Random, *, row_id: str = "story", seed: int = 0) -> StoryRow:
-    """A story of 2-8 events in words; the same ``rng`` state gives the same story."""
-    if rng.random() < FOREIGN_SHARE:
+def compose(
+    rng: Random, corpus: Corpus | None = None, *, row_id: str = "story", seed: int = 0
+) -> StoryRow:
+    """A story of 2-8 events; the same state of ``rng`` gives the same story.
+
+    Args:
+        rng: source of chance.
+        corpus: recordings to name and to mix; None tells the story in words only.
+        row_id: name of the row.
+        seed: of the row's mix.
+    """
+    palette = WordPalette() if corpus is None else RecordedPalette(corpus)
+    if corpus is None and rng.random() < FOREIGN_SHARE:
         scene, instruction = foreign_scene(rng)
     else:
         style = rng.choices(phrasing.STYLES, [style.weight for style in phrasing.STYLES])[0]
-        scene = phrasing.decide(rng, style)
+        scene = phrasing.decide(rng, style, palette)
         instruction = phrasing.ask(rng, scene, style)
         scene = as_said(scene, instruction)
     delivery = deliveries(rng, scene)
-    tellings = told(rng, scene, delivery, is_heard=False)
-    events = tuple(
-        Event(start_s=start_s, end_s=end_s, detail=telling.detail, sounds=telling.sounds)
-        for (start_s, end_s), telling in zip(scene.spans(), tellings, strict=True)
-    )
-    return StoryRow(
+    tellings = told(rng, scene, delivery, is_heard=corpus is not None)
+    row = StoryRow(
         id=row_id,
         seed=seed,
         instruction=instruction,
         duration_s=scene.duration_s,
         summary=summary(rng, scene),
-        events=events,
+        events=tuple(
+            Event(start_s=start_s, end_s=end_s, detail=telling.detail, sounds=telling.sounds)
+            for (start_s, end_s), telling in zip(scene.spans(), tellings, strict=True)
+        ),
         captions=tuple(telling.caption for telling in tellings),
-        room=Room(),
+    )
+    return (
+        _mixed(rng, row, scene, delivery, palette) if isinstance(palette, RecordedPalette) else row
     )
 
 
-def compose_stories(out_path: Path, count: int, seed: int, corpus_dir: Path | None = None) -> None:
+def _mixed(
+    rng: Random, row: StoryRow, scene: Scene, delivery: list[Delivery], palette: RecordedPalette
+) -> StoryRow:
+    """``row`` with the layers, the bed and the room that make it heard."""
+    lengths_s = [end_s - start_s for start_s, end_s in scene.spans()]
+    return replace(
+        row,
+        room=room_of(rng, scene),
+        bed=bed_of(rng, scene, palette),
+        layers=tuple(
+            layers_of(rng, beat, how, length_s, palette.corpus)
+            for beat, how, length_s in zip(scene.beats, delivery, lengths_s, strict=True)
+        ),
+    )
+
+
+def compose_stories(
+    out_path: Path,
+    count: int,
+    seed: int,
+    corpus_dir: Path | None = None,
+    *,
+    share_alike: bool = False,
+) -> None:
     """Write ``count`` stories to a JSON Lines file; row ``k`` depends on ``seed`` and ``k`` alone.
 
     Args:
         out_path: the file to write; replaced if it exists.
         count: how many rows.
         seed: of the whole file.
-        corpus_dir: a corpus with ``metadata.jsonl``; None tells stories in words only.
+        corpus_dir: a corpus with ``metadata.jsonl``, whose training split stories are mixed
+            from; None tells stories in words only.
+        share_alike: whether clips whose licence asks to share alike may be used.
 
     Raises:
+        CorpusError: if the corpus cannot be read.
         OutputError: if the file cannot be written.
     """
+    corpus = load_corpus(corpus_dir, share_alike=share_alike) if corpus_dir else None
     try:
         with out_path.open("w", encoding="utf-8") as out:
             for index in range(count):
                 row_seed = Random(f"{seed}/{index}").getrandbits(32)
-                row = compose(Random(row_seed), row_id=f"story-{seed}-{index:06d}", seed=row_seed)
+                row_id = f"story-{seed}-{index:06d}"
+                row = compose(Random(row_seed), corpus, row_id=row_id, seed=row_seed)
                 out.write(row.to_json() + "\n")
     except OSError as error:
         raise OutputError(f"cannot write {out_path}: {error.strerror}") from error

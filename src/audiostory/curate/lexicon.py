@@ -53,6 +53,8 @@ class Sound:
     """``hit``, ``call``, ``run``, ``bed`` or ``music``: how long it tends to go on."""
     adverb: str = ""
     """The manner, where it is named: "loudly"."""
+    file: str = ""
+    """The recording it was named after; empty for sounds in words only."""
 
     def clause(self, tense: str = "present") -> str:
         """A finite clause: "a dog barks at the gate", "a gunshot is heard"."""
@@ -174,11 +176,18 @@ def parsed(phrase: str, group: str) -> Sound:
         if word in lemmas and (at == 0 or words[at - 1] not in PARTICLES):
             subject = " ".join(words[:at])
             is_plural = _is_plural(subject)
-            if _has_second_verb(words[at + 1 :]):
+            if _is_adjective(words, at) or _has_second_verb(words[at + 1 :]):
                 break
             verb, tail = _with_object(lemmas[word], words[at + 1 :])
             return Sound(subject, verb, tail, is_plural, group, kind)
     return Sound(" ".join(words), group=group, kind=kind, is_plural=_is_plural(" ".join(words)))
+
+
+def _is_adjective(words: list[str], at: int) -> bool:
+    """Whether a participle describes the noun after it: "a haunted humming drone"."""
+    rest = words[at + 1 :]
+    is_one_thing = at > 0 and words[0] in ("a", "an") and len(rest) == 1
+    return is_one_thing and rest[0] not in (*word_list("prepositions.txt"), "shut", "open")
 
 
 def _has_second_verb(rest: list[str]) -> bool:

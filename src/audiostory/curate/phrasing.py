@@ -12,7 +12,7 @@ from random import Random
 
 from audiostory.curate import scenes, styles, timed
 from audiostory.curate.assets import word_list
-from audiostory.curate.scenes import Scene
+from audiostory.curate.scenes import Palette, Scene
 from audiostory.curate.styles import words_of
 from audiostory.curate.words import misspelt
 
@@ -24,7 +24,7 @@ class Style:
     write: Callable[[Random, Scene], str]
     weight: float
     """How often it is used, relative to the others."""
-    decide: Callable[[Random], Scene] = scenes.told_scene
+    decide: Callable[[Random, Palette], Scene] = scenes.told_scene
     """What kind of scene it suits."""
     has_place: bool = False
     has_mood: bool = False
@@ -57,9 +57,9 @@ STYLES: tuple[Style, ...] = (
 """Styles, and how often each is used."""
 
 
-def decide(rng: Random, style: Style) -> Scene:
+def decide(rng: Random, style: Style, palette: Palette) -> Scene:
     """A scene for ``style``, without what it does not say, so that no answer needs guessing."""
-    scene = style.decide(rng)
+    scene = style.decide(rng, palette)
     if style.has_actors:
         scene = scenes.with_actors(rng, scene)
     if not style.has_tails:

@@ -10,37 +10,60 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
+from typing import Protocol
 
 from audiostory.curate.assets import lines, table
-from audiostory.curate.lexicon import Sound, families
-from audiostory.curate.sources import (
-    any_sound,
-    background_sound,
-    family_sound,
-    music_or_any,
-    same_subject,
-)
+from audiostory.curate.lexicon import Sound
 
 Source = Callable[[Random, tuple[str, ...]], Sound]
 """Finds a sound for a slot, given the groups at home in the place."""
 MIN_EVENT_S = 1.0
 MAX_EVENTS = 8
+MIN_DURATION_S = 6.0
+MAX_DURATION_S = 150.0
+MAX_TRIES = 20
+"""Sounds looked at for each that is kept, where a corpus repeats itself."""
 LENGTHS_S = {"hit": (1.5, 5.0), "call": (2.0, 8.0), "run": (4.0, 14.0), "bed": (6.0, 30.0),
              "music": (5.0, 25.0)}  # fmt: skip
 """Seconds that feel right for each kind of sound: shortest and longest."""
 ROUND_LENGTHS_S = (10, 12, 15, 20, 20, 24, 25, 30, 30, 30, 40, 45, 60, 60, 90, 120, 150)
 
 
-QUIET = (
-    ("a light wind", "blow", "", False, "wind", "bed"), ("water", "lap", "", False, "water", "bed"),
-    ("crickets", "chirp", "", True, "insects", "bed"),
-    ("birds", "sing", "", True, "birds", "bed"),
-    ("a clock", "tick", "", False, "clock", "bed"), ("light rain", "fall", "", False, "rain", "bed"),
-    ("quiet room ambience", "", "", False, "ambience", "bed"),
-    ("quiet outdoor ambience", "", "", False, "ambience", "bed"),
-    ("distant traffic", "hum", "", False, "vehicle", "bed"),
-)  # fmt: skip
-"""What is heard while nothing that was asked for happens."""
+class Palette(Protocol):
+    """Where a scene's sounds come from: words alone, or recordings of a corpus."""
+
+    @property
+    def has_recordings(self) -> bool:
+        """Whether its sounds can be mixed."""
+        ...
+
+    def knows(self, group: str) -> bool:
+        """Whether it has sounds of this group."""
+        ...
+
+    def any_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
+        """A sound, of one of the ``home`` groups more often than not."""
+        ...
+
+    def musical_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
+        """A sound for a piece of music."""
+        ...
+
+    def group_sound(self, rng: Random, group: str) -> Sound:
+        """A sound of a group it knows."""
+        ...
+
+    def background_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
+        """A sound that can go on under a whole story."""
+        ...
+
+    def quiet_sound(self, rng: Random) -> Sound:
+        """What is heard while nothing that was asked for happens."""
+        ...
+
+    def in_turn(self, rng: Random, count: int) -> list[Sound]:
+        """Several things that one subject does one after the other."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +124,41 @@ def places(name: str = "places.txt") -> tuple[Place, ...]:
     return tuple(found)
 
 
-def music_scene(rng: Random) -> Scene:
+def told_scene(rng: Random, palette: Palette) -> Scene:
+    """A scene whose sounds an instruction names."""
+    return _scene(rng, palette, palette.any_sound)
+
+
+def music_scene(rng: Random, palette: Palette) -> Scene:
     """A scene of musical parts."""
-    return told_scene(rng, music_or_any)
+    return _scene(rng, palette, palette.musical_sound)
 
 
-def told_scene(rng: Random, source: Source = any_sound) -> Scene:
-    """A scene whose sounds an instruction names; ``source`` finds them."""
+def open_scene(rng: Random, palette: Palette) -> Scene:
+    """A scene known by its place or occasion alone; its sounds are what one expects there."""
+    is_theme = rng.random() < 0.5
+    where = rng.choice(places("themes.txt" if is_theme else "places.txt"))
+    names = [name for name in where.groups if palette.knows(name)]
+    chosen = rng.sample(names, min(len(names), rng.choice((2, 3, 3, 4))))
+    if len(chosen) < 2:
+        return told_scene(rng, palette)
+    beats = [Beat((palette.group_sound(rng, name),), is_named=False) for name in chosen]
+    place, theme = (None, where) if is_theme else (where, None)
+    times_s = _natural_times(rng, beats, palette)
+    return Scene(tuple(beats), times_s, place, theme, _mood(rng))
+
+
+def timed_scene(rng: Random, palette: Palette) -> Scene:
+    """A scene with times people would say: whole or half seconds."""
+    return _on_grid(rng, told_scene(rng, palette), palette, lead_in=0.2, lead_out=0.0)
+
+
+def gapped_scene(rng: Random, palette: Palette) -> Scene:
+    """A scene with times, and something quiet before or after what the instruction names."""
+    return _on_grid(rng, told_scene(rng, palette), palette, lead_in=0.5, lead_out=0.4)
+
+
+def _scene(rng: Random, palette: Palette, source: Source) -> Scene:
     place = rng.choice(places()) if rng.random() < 0.5 else None
     home = place.groups if place else ()
     chance = rng.random()
@@ -116,69 +167,45 @@ def told_scene(rng: Random, source: Source = any_sound) -> Scene:
     elif chance < 0.085:
         beats = _packed(_distinct(rng, rng.randint(9, 12), home, source))
     else:
-        beats = _followed(rng, home, source)
-    background = background_sound(rng, home) if rng.random() < 0.15 else None
-    mood = rng.choice(table("phrases.json")["moods"]) if rng.random() < 0.6 else ""
-    times_s = end_times(rng, beats, _total_duration(rng, len(beats)))
-    return Scene(tuple(beats), times_s, place, None, mood, background)
+        beats = _followed(rng, home, palette, source)
+    background = palette.background_sound(rng, home) if rng.random() < 0.15 else None
+    times_s = _natural_times(rng, beats, palette)
+    return Scene(tuple(beats), times_s, place, None, _mood(rng), background)
 
 
-def open_scene(rng: Random) -> Scene:
-    """A scene known by its place or occasion alone; its sounds are what one expects there."""
-    is_theme = rng.random() < 0.5
-    where = rng.choice(places("themes.txt" if is_theme else "places.txt"))
-    names = [name for name in where.groups if name in families()]
-    chosen = rng.sample(names, min(len(names), rng.choice((2, 3, 3, 4))))
-    beats = [Beat((family_sound(rng, name),), is_named=False) for name in chosen]
-    times_s = end_times(rng, beats, _total_duration(rng, len(beats)))
-    mood = rng.choice(table("phrases.json")["moods"]) if rng.random() < 0.6 else ""
-    place, theme = (None, where) if is_theme else (where, None)
-    return Scene(tuple(beats), times_s, place, theme, mood)
+def _mood(rng: Random) -> str:
+    return rng.choice(table("phrases.json")["moods"]) if rng.random() < 0.6 else ""
 
 
-def timed_scene(rng: Random) -> Scene:
-    """A scene with times people would say: whole or half seconds."""
-    return _on_grid(rng, told_scene(rng), lead_in=0.2, lead_out=0.0)
-
-
-def gapped_scene(rng: Random) -> Scene:
-    """A scene with times, and something quiet before or after what the instruction names."""
-    return _on_grid(rng, told_scene(rng), lead_in=0.5, lead_out=0.4)
-
-
-def _on_grid(rng: Random, scene: Scene, *, lead_in: float, lead_out: float) -> Scene:
+def _on_grid(
+    rng: Random, scene: Scene, palette: Palette, *, lead_in: float, lead_out: float
+) -> Scene:
     beats = [replace(beat, phase="") for beat in scene.beats if beat.phase in ("", "begin")]
     if rng.random() < 0.4:
         beats = beats[:2]
+    quiet = scene.background or palette.quiet_sound(rng)
     if len(beats) < MAX_EVENTS and (len(beats) < 2 or rng.random() < lead_in):
-        beats.insert(0, _quiet_beat(rng, scene))
+        beats.insert(0, Beat((quiet,), is_named=False))
     if len(beats) < MAX_EVENTS and rng.random() < lead_out:
-        beats.append(_quiet_beat(rng, scene))
+        beats.append(Beat((quiet,), is_named=False))
     step_s = rng.choice((1.0, 1.0, 1.0, 0.5, 5.0))
     moment, ends = 0.0, []
     for beat in beats:
-        length = min(natural_length(rng, beat), 150.0 / len(beats))
+        length = min(natural_length(rng, beat), MAX_DURATION_S / len(beats))
         moment += max(step_s, 1.0, length // step_s * step_s)
         ends.append(round(moment, 1))
-    ends[-1] = max(ends[-1], 6.0)
+    ends[-1] = max(ends[-1], MIN_DURATION_S)
     return replace(scene, beats=tuple(beats), times_s=tuple(ends))
 
 
-def _quiet_beat(rng: Random, scene: Scene) -> Beat:
-    """What is heard while nothing that was asked for happens."""
-    if scene.background:
-        return Beat((scene.background,), is_named=False)
-    return Beat((Sound(*rng.choice(QUIET)),), is_named=False)
-
-
-def _followed(rng: Random, home: tuple[str, ...], source: Source) -> list[Beat]:
+def _followed(rng: Random, home: tuple[str, ...], palette: Palette, source: Source) -> list[Beat]:
     """2-8 events, mostly 3-5, in order; now and then one subject does several things."""
     count = rng.choices((2, 3, 4, 5, 6, 7, 8), (14, 24, 26, 17, 9, 5, 5))[0]
     sounds = _distinct(rng, count, home, source)
     if count > 2 and rng.random() < 0.16:
         size = rng.choice((2, 2, 3))
         at = rng.randrange(count - size + 1)
-        sounds[at : at + size] = same_subject(rng, size)
+        sounds[at : at + size] = palette.in_turn(rng, size)
     chance = rng.choice((0.0, 0.0, 0.2, 0.5))
     beats: list[Beat] = []
     rest = sounds
@@ -203,12 +230,14 @@ def _spread(rng: Random, beat: Beat) -> list[Beat]:
 def _distinct(rng: Random, count: int, home: tuple[str, ...], source: Source) -> list[Sound]:
     found: list[Sound] = []
     heads: set[str] = set()
-    while len(found) < count:
+    for _ in range(count * MAX_TRIES):
         sound = source(rng, home)
         head = sound.subject.split(" ")[-1] or sound.verb
         if head not in heads:
             heads.add(head)
             found.append(sound)
+        if len(found) == count:
+            break
     return found
 
 
@@ -224,13 +253,21 @@ def with_actors(rng: Random, scene: Scene) -> Scene:
     return replace(scene, beats=beats)
 
 
+def _natural_times(rng: Random, beats: list[Beat], palette: Palette) -> tuple[float, ...]:
+    """Ends of events: as long as recordings want, or a share of a length people ask for."""
+    if not palette.has_recordings:
+        return end_times(rng, beats, _total_duration(rng, len(beats)))
+    wanted_s = sum(natural_length(rng, beat) for beat in beats)
+    return end_times(rng, beats, round(min(max(wanted_s, MIN_DURATION_S), MAX_DURATION_S), 1))
+
+
 def _total_duration(rng: Random, count: int) -> float:
     """Length of a story of ``count`` events: 6-150 s, mostly 10-60 s, often a round number."""
-    shortest = max(6.0, count * 1.5)
+    shortest = max(MIN_DURATION_S, count * 1.5)
     chance = rng.random()
     if chance < 0.45:
         return float(rng.choice([length for length in ROUND_LENGTHS_S if length >= shortest]))
-    longest = 60.0 if chance < 0.93 else 150.0
+    longest = 60.0 if chance < 0.93 else MAX_DURATION_S
     return round(rng.uniform(shortest, longest), 1)
 
 

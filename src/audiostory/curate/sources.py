@@ -43,11 +43,63 @@ MUSIC_GROUPS = (
 )
 COUNTS = ("once", "twice", "three times", "four times", "five times", "again and again")
 NUMBERS = ("two", "three", "four", "five", "several", "a dozen")
-BUSY_GROUPS = ("dog", "cat", "human", "speech", "vehicle", "doors", "machine", "train", "animals_wild",
-               "animals_farm", "footsteps", "monster", "wind")  # fmt: skip
+QUIET = (
+    ("a light wind", "blow", "", False, "wind", "bed"),
+    ("water", "lap", "", False, "water", "bed"),
+    ("crickets", "chirp", "", True, "insects", "bed"),
+    ("birds", "sing", "", True, "birds", "bed"),
+    ("a clock", "tick", "", False, "clock", "bed"),
+    ("light rain", "fall", "", False, "rain", "bed"),
+    ("quiet room ambience", "", "", False, "ambience", "bed"),
+    ("quiet outdoor ambience", "", "", False, "ambience", "bed"),
+    ("distant traffic", "hum", "", False, "vehicle", "bed"),
+)
+"""What is heard while nothing that was asked for happens."""
+BUSY_GROUPS = ("dog", "cat", "human", "speech", "vehicle", "doors", "machine", "train",
+               "animals_wild", "animals_farm", "footsteps", "monster", "wind")  # fmt: skip
 """Groups whose subjects do several things in turn."""
 STEADY_GROUPS = ("rain", "wind", "fire", "insects", "machine", "clock", "water")
 """Groups that can go on under a whole story."""
+
+
+class WordPalette:
+    """Sounds in words only, known and unheard of."""
+
+    @property
+    def has_recordings(self) -> bool:
+        """False: there is nothing to mix."""
+        return False
+
+    def knows(self, group: str) -> bool:
+        """Whether the tables have synonyms for this group."""
+        return group in families()
+
+    def any_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
+        """A sound for a slot; made up in a quarter of the cases."""
+        return any_sound(rng, home)
+
+    def musical_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
+        """Parts of music, instruments that play, now and then a noise."""
+        return music_or_any(rng, home)
+
+    def group_sound(self, rng: Random, group: str) -> Sound:
+        """Synonyms put together."""
+        return family_sound(rng, group)
+
+    def background_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
+        """A steady sound, or a strange one."""
+        if rng.random() < 0.2:
+            return strange_sound(rng)
+        at_home = [group for group in home if group in STEADY_GROUPS]
+        return family_sound(rng, rng.choice(at_home or STEADY_GROUPS))
+
+    def quiet_sound(self, rng: Random) -> Sound:
+        """One of a few unobtrusive sounds."""
+        return Sound(*rng.choice(QUIET))
+
+    def in_turn(self, rng: Random, count: int) -> list[Sound]:
+        """Things that one subject does: "a dog barks, growls and whimpers"."""
+        return same_subject(rng, count)
 
 
 def any_sound(rng: Random, home: tuple[str, ...]) -> Sound:
@@ -74,14 +126,6 @@ def any_sound(rng: Random, home: tuple[str, ...]) -> Sound:
         else:
             sound = family_sound(rng, group)
     return _modified(rng, sound)
-
-
-def background_sound(rng: Random, home: tuple[str, ...]) -> Sound:
-    """A sound that can go on under a whole story."""
-    if rng.random() < 0.2:
-        return strange_sound(rng)
-    at_home = [group for group in home if group in STEADY_GROUPS]
-    return family_sound(rng, rng.choice(at_home or STEADY_GROUPS))
 
 
 def family_sound(rng: Random, group: str) -> Sound:

@@ -12,7 +12,7 @@ from audiostory.curate.assets import table
 from audiostory.curate.elaborate import acted
 from audiostory.curate.lexicon import Sound
 from audiostory.curate.scenes import Beat, Scene
-from audiostory.curate.words import capitalised, with_article
+from audiostory.curate.words import capitalised, third_person, with_article
 
 
 def words_of(name: str) -> list[str]:
@@ -118,10 +118,20 @@ def clauses(
                 found.append(f"{pronoun or first.subject} {first.predicate(tense)}")
         else:
             found.append(beat_text(rng, beat, "clause", tense))
+        if first.group in ANIMATE and tense == "present" and rng.random() < 0.08:
+            found[-1] += f" and {_silently(rng, is_plural=first.is_plural)}"
         previous = beat.sounds[-1].subject
     return found
 
 
+def _silently(rng: Random, *, is_plural: bool) -> str:
+    """What someone does next without a sound: no event comes of it."""
+    action = rng.choice(words_of("silent"))
+    return action if is_plural else third_person(action)
+
+
+ANIMATE = frozenset(("dog", "cat", "human", "speech", "animals_wild", "animals_farm", "monster"))
+"""Groups whose subjects may do something besides sounding."""
 PERSONS = frozenset(
     ("speech", "human", "footsteps", "singing", "crowd", "doors", "monster", "tool")
 )

@@ -22,7 +22,8 @@ IRREGULAR_PAST = {
     "catch": "caught", "eat": "ate", "drive": "drove", "creep": "crept", "leave": "left",
     "take": "took", "make": "made", "sit": "sat", "write": "wrote", "tell": "told", "give": "gave",
     "set": "set", "put": "put", "stand": "stood", "sleep": "slept", "wind": "wound",
-    "hear": "heard", "play": "played", "see": "saw", "hold": "held", "find": "found", "get": "got", "keep": "kept",
+    "hear": "heard", "play": "played", "see": "saw", "hold": "held", "find": "found", "get": "got",
+    "keep": "kept",
     "dig": "dug", "shoot": "shot", "spit": "spat", "ride": "rode", "split": "split",
 }  # fmt: skip
 

@@ -71,6 +71,8 @@ class Layer:
     """How long it sounds; longer than the clip means it is looped with crossfades."""
     gain_db: float = 0.0
     """Level relative to the mixer's reference level."""
+    lowpass_hz: float = 12_000.0
+    """Everything above is dampened: what is far away sounds dull."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,11 @@ class Room:
     wet_db: float = -60.0
     """Level of the reverberation relative to the direct sound."""
     lowpass_hz: float = 12_000.0
-    """Everything above is dampened."""
+    """Everything above is dampened, as by the microphone."""
+    highpass_hz: float = 20.0
+    """Everything below is dampened."""
+    noise_db: float = -90.0
+    """Noise floor relative to full scale."""
 
 
 @dataclass(frozen=True, kw_only=True)
