@@ -179,7 +179,7 @@ class AudioStoryModel(nn.Module):
         self.requires_grad_(requires_grad=False)
         for parameters in groups.values():
             for parameter in parameters.values():
-                parameter.requires_grad_(requires_grad=True)
+                parameter.requires_grad_()
         return groups
 
 

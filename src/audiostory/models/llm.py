@@ -196,7 +196,7 @@ def _qwen2_config(config: LlmConfig) -> Qwen2Config:
         rms_norm_eps=config.rms_eps,
         tie_word_embeddings=config.tie_embeddings,
         rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-        attn_implementation="sdpa",
+        attn_implementation="sdpa",  # pyright: ignore[reportCallIssue] - taken by the base class
     )
 
 
