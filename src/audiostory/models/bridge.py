@@ -65,9 +65,9 @@ class BridgeConfig:
 class BridgeTokens:
     """What the LLM says to the DiT about each clip, before fusion."""
 
-    semantic_BSD: Tensor  # noqa: N815
+    semantic_BSD: Tensor
     """Regressed text features, times ``feature_scale`` (T_semantic)."""
-    residual_BRD: Tensor  # noqa: N815
+    residual_BRD: Tensor
     """What text features lack (T_residual)."""
 
 
@@ -75,7 +75,7 @@ class BridgeTokens:
 class Condition:
     """What the DiT sees of each clip, besides its length (H_bridge, Eq. 4)."""
 
-    tokens_BSD: Tensor  # noqa: N815
+    tokens_BSD: Tensor
     """Fused tokens, at the scale of the text features."""
 
     def __len__(self) -> int:
