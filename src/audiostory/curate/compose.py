@@ -28,6 +28,8 @@ from audiostory.data.manifest import StoryRow
 from audiostory.errors import OutputError
 from audiostory.story.types import Event
 
+STRANGE_SHARES = (0.04, 0.04, 0.4, 0.5)
+"""Share of sounds of unheard-of things in a story: plain stories, and strange ones."""
 FOREIGN_SHARE = 0.02
 """Share of instructions in other languages or in emoji."""
 
@@ -55,7 +57,7 @@ def compose(
         row_id: name of the row.
         seed: of the row's mix.
     """
-    palette = WordPalette() if corpus is None else RecordedPalette(corpus)
+    palette = WordPalette(rng.choice(STRANGE_SHARES)) if corpus is None else RecordedPalette(corpus)
     if corpus is None and rng.random() < FOREIGN_SHARE:
         scene, instruction = foreign_scene(rng)
     else:

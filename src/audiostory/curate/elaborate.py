@@ -139,7 +139,8 @@ def _described(rng: Random, beat: Beat, delivery: Delivery, *, is_heard: bool) -
         extra = f", {rng.choice(manner['adjective'])}" if is_alone and rng.random() < 0.7 else ""
         return sound.participle() + extra
     adverb = sound.adverb
-    if not adverb and rng.random() < 0.7:
+    is_manner_said = sound.tail.split(" ")[0].endswith("ly")
+    if not (adverb or is_manner_said) and rng.random() < 0.7:
         adverb = rng.choice(manner["adverb"])
     parts = (sound.subject, gerund(sound.verb), adverb, sound.tail)
     text = " ".join(part for part in parts if part)

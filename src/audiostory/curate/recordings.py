@@ -15,7 +15,7 @@ from random import Random
 
 from audiostory.curate.elaborate import Delivery
 from audiostory.curate.lexicon import GROUP_KINDS, Sound, parsed
-from audiostory.curate.scenes import Beat, Scene
+from audiostory.curate.scenes import Beat, Place, Scene
 from audiostory.curate.sources import ADVERBS, COUNTS, MUSIC_GROUPS, STEADY_GROUPS
 from audiostory.data.manifest import Layer, Room, SoundRow, read_sounds
 from audiostory.errors import CorpusError
@@ -128,6 +128,12 @@ class RecordedPalette:
         if chance < 0.22 and row.seconds < LOOPED_S and sound.verb and not sound.tail:
             return replace(sound, tail=rng.choice(COUNTS[:4]))
         return sound
+
+    def expected_sounds(self, rng: Random, place: Place) -> list[Sound]:
+        """Clips of the groups at home in the place."""
+        names = [group for group in place.groups if self.knows(group)]
+        chosen = rng.sample(names, min(len(names), rng.choice((2, 3, 3, 4))))
+        return [self.group_sound(rng, name) for name in chosen]
 
     def background_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
         """A texture long enough to go on."""

@@ -13,7 +13,7 @@ from random import Random
 from typing import Protocol
 
 from audiostory.curate.assets import lines, table
-from audiostory.curate.lexicon import Sound
+from audiostory.curate.lexicon import Sound, parsed
 
 Source = Callable[[Random, tuple[str, ...]], Sound]
 """Finds a sound for a slot, given the groups at home in the place."""
@@ -29,16 +29,25 @@ LENGTHS_S = {"hit": (1.5, 5.0), "call": (2.0, 8.0), "run": (4.0, 14.0), "bed": (
 ROUND_LENGTHS_S = (10, 12, 15, 20, 20, 24, 25, 30, 30, 30, 40, 45, 60, 60, 90, 120, 150)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere a story happens, or an occasion that brings its own sounds."""
+
+    phrase: str
+    space: str
+    """What kind of room it is; see ``recordings.SPACES``."""
+    groups: tuple[str, ...]
+    """Groups of sounds at home there."""
+    expected: tuple[Sound, ...]
+    """What a listener expects to hear there without being told."""
+
+
 class Palette(Protocol):
     """Where a scene's sounds come from: words alone, or recordings of a corpus."""
 
     @property
     def has_recordings(self) -> bool:
         """Whether its sounds can be mixed."""
-        ...
-
-    def knows(self, group: str) -> bool:
-        """Whether it has sounds of this group."""
         ...
 
     def any_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
@@ -49,8 +58,8 @@ class Palette(Protocol):
         """A sound for a piece of music."""
         ...
 
-    def group_sound(self, rng: Random, group: str) -> Sound:
-        """A sound of a group it knows."""
+    def expected_sounds(self, rng: Random, place: Place) -> list[Sound]:
+        """A few sounds that go without saying in a place."""
         ...
 
     def background_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
@@ -64,15 +73,6 @@ class Palette(Protocol):
     def in_turn(self, rng: Random, count: int) -> list[Sound]:
         """Several things that one subject does one after the other."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Somewhere a story happens, or an occasion that brings its own sounds."""
-
-    phrase: str
-    space: str
-    groups: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,10 @@ def places(name: str = "places.txt") -> tuple[Place, ...]:
     """Places (or, from ``themes.txt``, occasions)."""
     found: list[Place] = []
     for line in lines(name):
-        phrase, space, names = (part.strip() for part in line.split("|"))
-        found.append(Place(phrase, space, tuple(names.split())))
+        phrase, space, names, sounds = (part.strip() for part in line.split("|"))
+        expected = (one.strip().split("=") for one in sounds.split(";"))
+        heard = tuple(parsed(words, group) for group, words in expected)
+        found.append(Place(phrase, space, tuple(names.split()), heard))
     return tuple(found)
 
 
@@ -138,11 +140,10 @@ def open_scene(rng: Random, palette: Palette) -> Scene:
     """A scene known by its place or occasion alone; its sounds are what one expects there."""
     is_theme = rng.random() < 0.5
     where = rng.choice(places("themes.txt" if is_theme else "places.txt"))
-    names = [name for name in where.groups if palette.knows(name)]
-    chosen = rng.sample(names, min(len(names), rng.choice((2, 3, 3, 4))))
-    if len(chosen) < 2:
+    sounds = palette.expected_sounds(rng, where)
+    if len(sounds) < 2:
         return told_scene(rng, palette)
-    beats = [Beat((palette.group_sound(rng, name),), is_named=False) for name in chosen]
+    beats = [Beat((sound,), is_named=False) for sound in sounds]
     place, theme = (None, where) if is_theme else (where, None)
     times_s = _natural_times(rng, beats, palette)
     return Scene(tuple(beats), times_s, place, theme, _mood(rng))

@@ -6,8 +6,9 @@ the only way to answer it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
+from typing import TYPE_CHECKING
 
 from audiostory.curate.assets import phrase_list, table, word_list
 from audiostory.curate.lexicon import (
@@ -22,6 +23,9 @@ from audiostory.curate.lexicon import (
     qualified,
 )
 from audiostory.curate.words import gerund, invented_verb, invented_word, plural, with_article
+
+if TYPE_CHECKING:
+    from audiostory.curate.scenes import Place
 
 ADVERBS = {
     "soft": ("softly", "quietly", "faintly", "gently"),
@@ -62,33 +66,33 @@ STEADY_GROUPS = ("rain", "wind", "fire", "insects", "machine", "clock", "water")
 """Groups that can go on under a whole story."""
 
 
+@dataclass(frozen=True)
 class WordPalette:
     """Sounds in words only, known and unheard of."""
+
+    strange_share: float
+    """Share of sounds of things nobody has heard of."""
 
     @property
     def has_recordings(self) -> bool:
         """False: there is nothing to mix."""
         return False
 
-    def knows(self, group: str) -> bool:
-        """Whether the tables have synonyms for this group."""
-        return group in families()
-
     def any_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
         """A sound for a slot; made up in a quarter of the cases."""
-        return any_sound(rng, home)
+        return any_sound(rng, home, self.strange_share)
 
     def musical_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
         """Parts of music, instruments that play, now and then a noise."""
-        return music_or_any(rng, home)
+        return music_or_any(rng, home, self.strange_share)
 
-    def group_sound(self, rng: Random, group: str) -> Sound:
-        """Synonyms put together."""
-        return family_sound(rng, group)
+    def expected_sounds(self, rng: Random, place: Place) -> list[Sound]:
+        """Some of the place's own list."""
+        return rng.sample(place.expected, min(len(place.expected), rng.choice((3, 3, 4, 5))))
 
     def background_sound(self, rng: Random, home: tuple[str, ...]) -> Sound:
         """A steady sound, or a strange one."""
-        if rng.random() < 0.2:
+        if rng.random() < self.strange_share:
             return strange_sound(rng)
         at_home = [group for group in home if group in STEADY_GROUPS]
         return family_sound(rng, rng.choice(at_home or STEADY_GROUPS))
@@ -99,20 +103,20 @@ class WordPalette:
 
     def in_turn(self, rng: Random, count: int) -> list[Sound]:
         """Things that one subject does: "a dog barks, growls and whimpers"."""
-        return same_subject(rng, count)
+        return same_subject(rng, count, self.strange_share)
 
 
-def any_sound(rng: Random, home: tuple[str, ...]) -> Sound:
+def any_sound(rng: Random, home: tuple[str, ...], strange_share: float) -> Sound:
     """A sound for a slot; one of the ``home`` groups more often than not."""
-    chance = rng.random()
-    if chance < 0.24:
-        sound = strange_sound(rng)
-    elif chance < 0.30:
+    if rng.random() < strange_share:
+        return _modified(rng, strange_sound(rng), strange_share)
+    chance = 0.24 + 0.76 * rng.random()
+    if chance < 0.30:
         sound = rng.choice(label_sounds())
     elif chance < 0.38:
         sound = rng.choice(name_sounds())
     elif chance < 0.46:
-        sound = handled_sound(rng)
+        sound = handled_sound(rng, strange_share)
     elif chance < 0.50:
         sound = music_sound(rng)
     elif chance < 0.54:
@@ -125,7 +129,7 @@ def any_sound(rng: Random, home: tuple[str, ...]) -> Sound:
             sound = rng.choice(by_group.get(group, caption_sounds()))
         else:
             sound = family_sound(rng, group)
-    return _modified(rng, sound)
+    return _modified(rng, sound, strange_share)
 
 
 def family_sound(rng: Random, group: str) -> Sound:
@@ -185,12 +189,14 @@ def strange_noun(rng: Random) -> str:
     return noun
 
 
-def handled_sound(rng: Random) -> Sound:
+def handled_sound(rng: Random, strange_share: float) -> Sound:
     """Somebody doing something to a thing: "a plumber drops a wrench"."""
-    is_strange = rng.random() < 0.2
+    is_strange = rng.random() < 0.5 * strange_share
     person = invented_word(rng) if is_strange else rng.choice(word_list("people.txt"))
     subject = f"the {person}" if rng.random() < 0.2 else with_article(person)
-    thing = strange_noun(rng) if rng.random() < 0.2 else rng.choice(word_list("everyday.txt"))
+    thing = (
+        strange_noun(rng) if rng.random() < strange_share else rng.choice(word_list("everyday.txt"))
+    )
     some = "some " if thing.endswith(("s", "water", "snow", "sand", "gravel")) else ""
     thing = f"{some}{thing}" if some else with_article(thing)
     verb = f"{rng.choice(phrase_list('actions.txt'))} {thing}"
@@ -217,19 +223,19 @@ def noise_sound(rng: Random) -> Sound:
     return Sound(f"{degree} {noise}", kind=rng.choice(("call", "run")))
 
 
-def music_or_any(rng: Random, home: tuple[str, ...]) -> Sound:
+def music_or_any(rng: Random, home: tuple[str, ...], strange_share: float) -> Sound:
     """A sound for a piece of music: its parts, instruments that play, now and then a noise."""
     chance = rng.random()
     if chance < 0.5:
         return music_sound(rng)
     if chance < 0.8:
         return family_sound(rng, rng.choice(MUSIC_GROUPS))
-    return any_sound(rng, home)
+    return any_sound(rng, home, strange_share)
 
 
-def same_subject(rng: Random, count: int) -> list[Sound]:
+def same_subject(rng: Random, count: int, strange_share: float) -> list[Sound]:
     """Several things that one subject does in turn: "a dog barks, growls and whimpers"."""
-    if rng.random() < 0.3:
+    if rng.random() < strange_share:
         first = strange_sound(rng)
         verbs = rng.sample(word_list("verbs.txt"), count)
     else:
@@ -241,7 +247,7 @@ def same_subject(rng: Random, count: int) -> list[Sound]:
     return [replace(first, verb=verb, tail="") for verb in verbs]
 
 
-def _modified(rng: Random, sound: Sound) -> Sound:
+def _modified(rng: Random, sound: Sound, strange_share: float) -> Sound:
     """``sound`` with an adjective, a manner, a count or a trait, now and then."""
     chance = rng.random()
     first = sound.subject.split(" ")[0]
@@ -252,16 +258,22 @@ def _modified(rng: Random, sound: Sound) -> Sound:
         return replace(sound, adverb=rng.choice(ADVERBS[rng.choice(("soft", "loud", "", ""))]))
     if chance < 0.26 and sound.verb and not sound.tail and sound.kind in ("hit", "call"):
         return replace(sound, tail=rng.choice(COUNTS))
-    if chance < 0.30 and sound.verb and first in ("a", "an", "the"):
+    if chance < 0.26 + 0.12 * strange_share and sound.verb and first in ("a", "an", "the"):
         trait = rng.choice(word_list("everyday.txt"))
         joint = rng.choice(("with a", "with a broken", "in a", "from the", "near the", "without a"))
         return replace(sound, subject=f"{sound.subject} {joint} {trait}")
-    if chance < 0.33 and sound.verb and sound.group and first in PARTICLES:
-        other = strange_noun(rng)
+    if chance < 0.31 + 0.06 * strange_share and sound.verb and sound.group and first in PARTICLES:
+        other = _other_noun(rng, strange_share)
         subject = f"{sound.subject} and {with_article(other)}"
         return replace(sound, subject=subject, is_plural=True)
-    if chance < 0.36 and sound.verb and not sound.tail:
+    if chance < 0.37 and sound.verb and not sound.tail:
         return replace(
             sound, tail=rng.choice(("in the distance", "far away", "nearby", "close by"))
         )
     return sound
+
+
+def _other_noun(rng: Random, strange_share: float) -> str:
+    if rng.random() < strange_share:
+        return strange_noun(rng)
+    return rng.choice(word_list(rng.choice(("people.txt", "everyday.txt"))))
