@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from audiostory.data.cache import Ragged
 from audiostory.data.manifest import StoryRow
@@ -103,7 +102,7 @@ class StoryClips:
     """Index in ``latents`` of each story's first clip."""
     frames_per_s: float = 12.5
     patch_frames: int = 1
-    """Latent frames per DiT position; batches hold whole positions."""
+    """Latent frames per DiT position; clips are cut to whole positions."""
     max_frames: int = 160
     """Frames of one clip that are trained on at most; of a longer one a random part."""
 
@@ -134,11 +133,12 @@ class StoryClips:
         """``latents_XTC``, ``frame_mask_XT`` and ``duration_X`` of clips of different lengths."""
         parts: list[Tensor] = []
         for latents_TC in clips:
-            start = draw(max(0, len(latents_TC) - self.max_frames) + 1, generator)
-            parts.append(latents_TC[start : start + self.max_frames])
+            whole = len(latents_TC) // self.patch_frames * self.patch_frames
+            kept = min(whole, self.max_frames)
+            start = draw(whole - kept + 1, generator)
+            parts.append(latents_TC[start : start + kept])
         lengths_X = torch.tensor([len(part) for part in parts])
         padded_XTC = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
-        padded_XTC = functional.pad(padded_XTC, (0, 0, 0, -padded_XTC.shape[1] % self.patch_frames))
         mask_XT = torch.arange(padded_XTC.shape[1]) < lengths_X[:, None]
         return {
             "latents_XTC": padded_XTC,

@@ -32,13 +32,16 @@ IGNORED = -100
 class StoryFile:
     """Rows of a JSON Lines file of stories, parsed when asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sounding: bool = False) -> None:
         if not path.exists():
             raise CorpusError(f"no stories at {path}: write them with 'audiostory compose'")
         self.path = path
         self.lines = path.read_bytes().splitlines()
+        if sounding:
+            self.lines = [line for line in self.lines if story_row(json.loads(line)).has_audio]
         if not self.lines:
-            raise CorpusError(f"{path} holds no story: compose some")
+            kind = "story with sounds: compose some with --corpus" if sounding else "story"
+            raise CorpusError(f"{path} holds no {kind}")
 
     def __len__(self) -> int:
         """Number of stories."""

@@ -39,7 +39,7 @@ from audiostory.data.stories import StoryFile, StoryTexts, story_of
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
-from audiostory.models.checkpoint import save_pretrained
+from audiostory.models.checkpoint import save_pretrained, stored
 from audiostory.models.codec import NanoCodec
 from audiostory.models.seeding import seeded
 from audiostory.models.targets import PooledSpans
@@ -124,7 +124,7 @@ class Workbench:
         modules = {name.partition(".")[0] for name in trainer.parameters}
         weights = {
             name: value.detach().cpu().contiguous()
-            for name, value in self.model.state_dict().items()
+            for name, value in stored(self.model).items()
             if name in trainer.parameters
             or (name.partition(".")[0] in modules and name not in self.parameter_names)
         }

@@ -1,0 +1,108 @@
+"""Commands of those who measure: ``audiostory evaluate tagger | reserve | recognisability``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audiostory.apps.options import Debug, Model
+from audiostory.apps.work import loaded, mistakes_told, screen
+from audiostory.generate.catalogue import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from audiostory.audio.waveform import Waveform
+
+app = typer.Typer(help="Measure a model.", no_args_is_help=True)
+Corpus = Annotated[Path, typer.Option(help="Folder of captioned clips.")]
+Report = Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")]
+CLIP_S = 5.0
+"""Length of the sounds asked for when recognisability is measured."""
+
+
+@app.command()
+def tagger(
+    corpus: Corpus,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the tagger.")],
+    *,
+    name: Annotated[str, typer.Option(help="tuning or reporting.")] = "reporting",
+    debug: Debug = False,
+) -> None:
+    """Train a tagger of 24 kinds of sound on the corpus' train split."""
+    with mistakes_told(debug=debug):
+        from audiostory.evaluate.tagger_training import train_tagger
+
+        typer.echo(str(train_tagger(corpus, output, name=name, progress=tell)))
+
+
+@app.command()
+def reserve(
+    output: Report,
+    *,
+    model: Model = None,
+    seed: Annotated[int, typer.Option(help="Seed of the first instruction's story.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Plan the 200 instructions held in reserve and check each plan."""
+    with mistakes_told(debug=debug):
+        from audiostory.evaluate.reserve import run_reserve
+
+        pipeline = loaded(model or DEFAULT_MODEL, "cpu")
+        report = run_reserve(
+            lambda instruction, seed: pipeline.plan(instruction, seed=seed),
+            output,
+            seed=seed,
+            progress=tell,
+        )
+        typer.echo(report.to_markdown())
+
+
+@app.command()
+def recognisability(
+    corpus: Corpus,
+    tagger_folder: Annotated[Path, typer.Option("--tagger", help="Folder of a tagger.")],
+    output: Report,
+    *,
+    model: Model = None,
+    per_group: Annotated[int, typer.Option(min=1, help="Captions per kind of sound.")] = 8,
+    debug: Debug = False,
+) -> None:
+    """Sound captions of 24 kinds through the whole path and see what a tagger hears."""
+    with mistakes_told(debug=debug):
+        import torch
+
+        from audiostory.audio.waveform import Waveform, resample
+        from audiostory.evaluate.recognisability import run_recognisability
+        from audiostory.story.types import Instruction
+
+        pipeline = loaded(model or DEFAULT_MODEL, "cpu")
+        codec = pipeline.model.codec
+
+        def render(caption: str, seed: int) -> Waveform:
+            return pipeline.generate(
+                Instruction(text=caption, duration_s=CLIP_S), seed=seed
+            ).waveform
+
+        @torch.no_grad()
+        def reconstruct(waveform: Waveform) -> Waveform:
+            heard = resample(waveform, codec.sample_rate_hz)
+            decoded = codec.decode(codec.encode(torch.from_numpy(heard.samples)[None]))
+            samples = decoded[0, :, : heard.num_samples].numpy()
+            return Waveform(samples, codec.sample_rate_hz)
+
+        report = run_recognisability(
+            tagger_folder,
+            corpus,
+            render,
+            output,
+            reconstruct=reconstruct,
+            per_group=per_group,
+            progress=tell,
+        )
+        typer.echo(report.to_markdown())
+
+
+def tell(what: str, share: float) -> None:
+    """Show on standard error how far a measurement is."""
+    screen().print(f"\r{what} {share:4.0%}", end="", highlight=False)

@@ -1,0 +1,78 @@
+"""Packed bridge blocks: who sees whom, where blocks start, how sounds are cut to fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from audiostory.data.blocks import (
+    HEAD,
+    PADDING,
+    StoryClips,
+    attention_mask,
+    collate,
+    packed,
+)
+from audiostory.data.cache import pack
+from audiostory.data.stories import StoryFile
+from tests.data.test_stories import ROW
+from tests.tiny import tiny_config, tiny_tokenizer
+
+TOKENS = tiny_config().tokens
+
+
+def test_every_clip_has_a_block_that_opens_with_its_marker() -> None:
+    tokenizer = tiny_tokenizer()
+    story = packed(ROW, tokenizer, TOKENS)
+    opener = tokenizer.token_id(TOKENS.semantic_open)
+    assert [story.ids[start] for start in story.block_starts] == [opener, opener]
+
+
+def test_positions_restart_after_the_head_at_every_block() -> None:
+    story = packed(ROW, tiny_tokenizer(), TOKENS)
+    head_length = story.segments.count(HEAD)
+    for segment in (1, 2):
+        places = [p for p, s in zip(story.positions, story.segments, strict=True) if s == segment]
+        assert places == list(range(head_length, head_length + len(places)))
+
+
+def test_a_block_sees_the_head_and_itself_only() -> None:
+    segments = torch.tensor([[HEAD, HEAD, 1, 1, 2, PADDING]])
+    seen = attention_mask(segments)[0, 0]
+    assert seen[3].tolist() == [True, True, True, True, False, False]
+    assert seen[4].tolist() == [True, True, False, False, True, False]
+    assert seen[0].tolist() == [True, False, False, False, False, False]
+    assert seen.any(dim=1).all()
+
+
+def test_blocks_of_all_stories_are_listed_with_their_rows() -> None:
+    story = packed(ROW, tiny_tokenizer(), TOKENS)
+    batch = collate([story, story])
+    assert batch["rows_X"].tolist() == [0, 0, 1, 1]
+    assert batch["starts_X"].tolist() == story.block_starts * 2
+
+
+@pytest.mark.parametrize("length", [3, 9, 40])
+def test_sounds_are_cut_to_whole_patches_within_the_bound(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text(ROW.to_json() + "\n")
+    source = StoryClips(
+        stories=StoryFile(path),
+        tokenizer=tiny_tokenizer(),
+        tokens=TOKENS,
+        teacher=lambda captions: torch.zeros(len(captions), 4, 24),
+        seed=0,
+        batch_size=2,
+        latents=pack([torch.ones(length, 8), torch.ones(12, 8)]),
+        first_clips=[0],
+        patch_frames=2,
+        max_frames=16,
+    )
+    batch = source.batch_at(0)
+    kept = min(length // 2 * 2, 16)
+    assert batch["frame_mask_XT"].sum(1).tolist() == [kept, 12, kept, 12]
+    assert batch["latents_XTC"].shape[1] % 2 == 0
+    assert batch["semantic_XSD"].shape == (4, 4, 24)
+    assert batch["text_ids_BL"].shape[0] == 1

@@ -1,0 +1,47 @@
+"""Ragged arrays and the files that keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.errors import CorpusError
+
+
+def arrays() -> list[torch.Tensor]:
+    return [torch.arange(6.0).view(3, 2), torch.zeros(0, 2), torch.ones(1, 2)]
+
+
+def test_arrays_come_back_one_by_one() -> None:
+    packed = pack(arrays())
+    assert len(packed) == 3
+    for index, array in enumerate(arrays()):
+        assert packed[index].equal(array)
+        assert packed.length(index) == len(array)
+
+
+def test_nothing_to_pack_is_an_error() -> None:
+    with pytest.raises(CorpusError, match="empty"):
+        pack([])
+
+
+def test_a_cache_is_made_once_per_key(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make(key: str) -> Ragged:
+        return cached(tmp_path, "things", key, lambda: made.append(key) or pack(arrays()))
+
+    assert make("a")[0].equal(make("a")[0])
+    make("b")
+    assert made == ["a", "b"]
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_keys_follow_contents() -> None:
+    assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1}) != key_of({"a": 1, "b": 3})
+    values = torch.arange(4.0)
+    assert key_of_tensors({"x": values}) == key_of_tensors({"x": values.clone()})
+    assert key_of_tensors({"x": values}) != key_of_tensors({"x": values + 1})
