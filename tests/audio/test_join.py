@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiostory.audio.join import Placement, assemble, fade, lengths_to_render
+from audiostory.audio.join import (
+    JOIN_TOLERANCE_S,
+    Placement,
+    assemble,
+    fade,
+    lengths_to_render,
+)
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import AudioError
+from audiostory.story.plan import TOLERANCE_S
 
 RATE = 8_000
 
@@ -76,6 +83,18 @@ def test_a_hair_between_clips_counts_as_a_direct_neighbour():
             Placement(start_s=start_s, duration_s=2.0),
         ]
         assert lengths_to_render(placements, 0.5) == pytest.approx([start_s + 0.5, 2.0])
+
+
+def test_what_a_plan_tolerates_is_joined():
+    assert JOIN_TOLERANCE_S == TOLERANCE_S
+    placements = [
+        Placement(start_s=0.0, duration_s=2.0),
+        Placement(start_s=2.0, duration_s=0.04),
+        Placement(start_s=2.04, duration_s=2.0),
+    ]
+    clips = rendered(placements, 0.5)
+    track = assemble(clips, placements, total_s=4.0, sample_rate_hz=RATE, overlap_s=0.5)
+    assert track.num_samples == 4 * RATE
 
 
 @given(

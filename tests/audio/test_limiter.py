@@ -75,22 +75,6 @@ def test_channels_are_lowered_together():
     assert np.allclose(limited.samples[0], 40 * limited.samples[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000])
-def test_frames_are_milliseconds_at_every_rate(rate):
-    edges = frame_edges(rate * 3, rate)
-    assert len(edges) == 3_001
-    assert edges[100] == rate // 10
-    assert np.ptp(np.diff(edges)) <= 1
-
-
-@given(st.integers(0, 2_000), st.sampled_from([4_000, 11_025, 24_000]))
-def test_frames_cover_every_sample_once(num_samples, rate):
-    edges = frame_edges(num_samples, rate)
-    assert edges[0] == 0
-    assert edges[-1] == num_samples
-    assert (np.diff(edges) > 0).all()
-
-
 def test_gains_do_not_depend_on_how_the_track_is_cut_into_chunks(monkeypatch):
     sound = noise(2.0, channels=2)
     gains_K = np.linspace(0.0, 1.0, 2_000)

@@ -10,7 +10,6 @@ import pyloudnorm
 import pytest
 from scipy.signal import resample_poly
 
-from audiostory.audio import meter as module
 from audiostory.audio.loudness import integrated_lufs, normalize, true_peak_dbtp
 from audiostory.audio.waveform import Waveform, silence
 from audiostory.errors import AudioError
@@ -58,14 +57,6 @@ def test_peaks_between_samples_count():
 def test_true_peaks_agree_with_another_meter(seed):
     sound = noise(0.5, seed=seed)
     assert true_peak_dbtp(sound) >= meter_peak_dbtp(sound) - 0.3
-
-
-def test_measures_do_not_depend_on_how_the_track_is_cut_into_chunks(monkeypatch):
-    sound = noise(3.0, 44_100, channels=2)
-    whole = integrated_lufs(sound), true_peak_dbtp(sound)
-    monkeypatch.setattr(module, "CHUNK_SAMPLES", 10_000)
-    assert integrated_lufs(sound) == pytest.approx(whole[0], abs=1e-9)
-    assert true_peak_dbtp(sound) == pytest.approx(whole[1], abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def _add(track: Samples, clip: Waveform, span: _Span, gain: float, curve: Curve,
     first = samples_in(span.start_s, rate_hz)
     # the end of the fade out is counted from the neighbour's first sample: both fades coincide
     last = samples_in(span.end_s, rate_hz) + samples_in(span.shared_after_s or 0.0, rate_hz)
-    num_samples = min(last, track.shape[1]) - first
+    num_samples = max(min(last, track.shape[1]) - first, 0)  # the last may overrun by a hair
     if clip.num_samples < num_samples - ROUNDING_SAMPLES:
         raise AudioError(
             f"{name} is {clip.duration_s:.3f} s long but has to fill {num_samples / rate_hz:.3f} s"
