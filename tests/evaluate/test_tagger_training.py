@@ -21,7 +21,9 @@ from audiostory.evaluate.tagger_training import (
 )
 from tests.evaluate.sounds import TINY, bell, write_corpus
 
-SHORT = TaggerTraining(steps=40, batch=12, validate_every=20, average=0.8, mixup=0.0)
+SHORT = TaggerTraining(
+    steps=40, batch=12, validate_every=20, average=0.8, mixup=0.0, other_weight=1.0
+)
 
 
 def test_bells_and_rain_are_learnt_within_a_second(tmp_path):

@@ -3,7 +3,7 @@
 A tagger is easily fooled by what its recordings have in common beside the sound: bandwidth, level,
 noise floor, length. So everything is heard through the same narrow window: resampled to 8 kHz and
 cut at 3.4 kHz (the narrowest sources reach 3.6), levels relative to the clip's own loudest moment,
-nothing below a floor some 45 dB under it, silence around the sound cut away.
+nothing below a floor some 50 dB under it, silence around the sound cut away.
 
 Two taggers, ``TUNING`` and ``REPORTING``, differ in front end, network and seed: what is chosen
 with one is reported with the other. Learning them is the work of ``tagger_training``.
@@ -50,8 +50,8 @@ class TaggerConfig:
     groups: tuple[str, ...] = GROUPS
     """Groups it can answer, besides ``OTHER``, which is its last class."""
     network: Literal["image", "sequence"] = "image"
-    """Convolutions over time and frequency, or over time with the mel bands as channels."""
-    widths: tuple[int, ...] = (24, 48, 96, 128)
+    """Convolutions over time and frequency throughout, or over a sequence of patches."""
+    widths: tuple[int, ...] = (16, 32, 64, 128)
     """Channels of the blocks."""
     embedding_width: int = 128
     """Width of the vector by which clips are compared."""
@@ -59,7 +59,7 @@ class TaggerConfig:
     """What 0 dB is: the loudest band of the loudest frame, or the mean of the sounding frames."""
     ceiling_db: float = 0.0
     """Loudest level told apart."""
-    floor_db: float = -45.0
+    floor_db: float = -50.0
     """Quietest level told apart; the room and the recorder are mostly below."""
     sample_rate_hz: int = 8_000
     """Rate everything is resampled to first."""
@@ -69,11 +69,11 @@ class TaggerConfig:
     """Upper edge of the mel bands, below the bandwidth of the narrowest sources."""
     num_mels: int = 48
     """Mel bands."""
-    fft_size: int = 512
+    fft_size: int = 320
     """Length of the Fourier transform in samples."""
-    hop: int = 160
+    hop: int = 100
     """Samples from frame to frame."""
-    window_s: float = 4.0
+    window_s: float = 2.5
     """Length of what is judged at once."""
 
     @property
@@ -87,12 +87,14 @@ TUNING = TaggerConfig(name="tuning")
 REPORTING = TaggerConfig(
     name="reporting",
     network="sequence",
-    widths=(128, 128, 128, 128),
+    widths=(16, 48, 96, 96, 96),
     level="mean",
     ceiling_db=15.0,
     floor_db=-30.0,
     num_mels=40,
+    fft_size=512,
     hop=200,
+    window_s=4.0,
 )
 """The tagger whose numbers are reported; nothing is chosen with it."""
 TAGGERS = {config.name: config for config in (TUNING, REPORTING)}
@@ -170,10 +172,10 @@ class ImageBlock(nn.Sequential):
         super().__init__(
             nn.Conv2d(width_in, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
-            nn.GELU(),
-            nn.Conv2d(width, width, 3, padding=1, groups=max(width // 8, 1), bias=False),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
-            nn.GELU(),
+            nn.ReLU(),
             nn.MaxPool2d(2),
         )
 
@@ -188,10 +190,12 @@ class ImageNetwork(nn.Module):
         pairs = zip((widths[0], *widths), widths, strict=False)
         self.blocks = nn.Sequential(*(ImageBlock(before, after) for before, after in pairs))
         self.project = nn.Linear(2 * widths[-1], config.embedding_width)
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
     def forward(self, mel_BTM: Tensor) -> Tensor:
         """Embeddings (B, D) of windows."""
-        hidden = self.blocks(self.stem(mel_BTM[:, None]))
+        image_B1TM = mel_BTM[:, None].contiguous(memory_format=torch.channels_last)
+        hidden = self.blocks(self.stem(image_B1TM))
         pooled = torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
         return self.project(pooled)
 
@@ -215,21 +219,31 @@ class SequenceBlock(nn.Module):
 
 
 class SequenceNetwork(nn.Module):
-    """Convolutions over time with the mel bands as channels; attention chooses the moments."""
+    """Patches of time and frequency, then a sequence of them; attention chooses the moments."""
 
     def __init__(self, config: TaggerConfig) -> None:
         super().__init__()
-        width = config.widths[0]
-        self.stem = nn.Conv1d(config.num_mels, width, 5, stride=2, padding=2)
+        first, second, *rest = config.widths
+        width = rest[0]
+        self.patches = nn.Sequential(
+            nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(second),
+            nn.ReLU(),
+        )
+        self.stem = nn.Conv1d(second * ((config.num_mels + 3) // 4), width, 1)
         self.blocks = nn.Sequential(
-            *(SequenceBlock(width, 2 ** (index % 4)) for index in range(len(config.widths)))
+            *(SequenceBlock(width, 2 ** (index % 4)) for index in range(len(rest)))
         )
         self.attention = nn.Conv1d(width, width, 1)
         self.project = nn.Linear(2 * width, config.embedding_width)
 
     def forward(self, mel_BTM: Tensor) -> Tensor:
         """Embeddings (B, D) of windows."""
-        hidden = self.blocks(self.stem(mel_BTM.transpose(1, 2)))
+        patches = self.patches(mel_BTM[:, None])
+        hidden = self.blocks(self.stem(patches.transpose(2, 3).flatten(1, 2)))
         weights = self.attention(hidden).softmax(dim=2)
         mean = (weights * hidden).sum(dim=2)
         variance = (weights * hidden.square()).sum(dim=2) - mean.square()
@@ -292,7 +306,8 @@ class Tagger(nn.Module):
 def save_tagger(tagger: Tagger, folder: Path, *, report: dict[str, Any] | None = None) -> None:
     """Write ``tagger.json`` (config, and how it was learnt) and ``tagger.safetensors``."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tagger.state_dict(), folder / "tagger.safetensors")
+    weights = {name: value.contiguous() for name, value in tagger.state_dict().items()}
+    save_file(weights, folder / "tagger.safetensors")
     entry = {"version": FORMAT_VERSION, "config": asdict(tagger.config), "report": report or {}}
     (folder / "tagger.json").write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
 

@@ -51,7 +51,7 @@ SEEDS = {"tuning": 11, "reporting": 23}
 class TaggerTraining:
     """How a tagger is learnt; about five minutes on one CPU core."""
 
-    steps: int = 2_400
+    steps: int = 2_000
     """Batches."""
     batch: int = 32
     """Windows a batch."""
@@ -63,7 +63,7 @@ class TaggerTraining:
     """Share of certainty spread over all classes."""
     mixup: float = 0.3
     """Parameter of the beta distribution two windows are blended by; 0 blends none."""
-    other_weight: float = 2.0
+    other_weight: float = 5.0
     """How often ``OTHER`` is drawn; each group is drawn with weight 1."""
     average: float = 0.995
     """Decay of the running average of the weights, which is what is kept."""
