@@ -7,7 +7,7 @@ dullness, the place sets the room.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -60,6 +60,8 @@ class Corpus:
     """Clips by file."""
     groups: dict[str, tuple[tuple[SoundRow, ...], ...]]
     """For each group its recordings, each with its clips."""
+    textures: dict[str, tuple[SoundRow, ...]]
+    """Clips that can lie under a story, by group."""
 
 
 def load_corpus(folder: Path, *, split: str = "train", share_alike: bool = False) -> Corpus:
@@ -71,7 +73,8 @@ def load_corpus(folder: Path, *, split: str = "train", share_alike: bool = False
         share_alike: whether clips whose licence asks to share alike may be used.
 
     Raises:
-        CorpusError: if the manifest cannot be read, or fewer than two clips are left.
+        CorpusError: if the manifest cannot be read, or fewer than two clips or no ambience is
+            left.
     """
     rows: dict[str, SoundRow] = {}
     found: dict[str, dict[str, list[SoundRow]]] = {}
@@ -87,7 +90,20 @@ def load_corpus(folder: Path, *, split: str = "train", share_alike: bool = False
         group: tuple(tuple(clips) for clips in recordings.values())
         for group, recordings in found.items()
     }
-    return Corpus(folder, rows, groups)
+    return Corpus(folder, rows, groups, _textures(folder, rows.values()))
+
+
+def _textures(folder: Path, rows: Iterable[SoundRow]) -> dict[str, tuple[SoundRow, ...]]:
+    found: dict[str, tuple[SoundRow, ...]] = {}
+    for row in rows:
+        if row.group in TEXTURES and row.seconds >= LOOPED_S:
+            found[row.group] = (*found.get(row.group, ()), row)
+    if not found:
+        raise CorpusError(
+            f"no clip of {folder} can lie under a story: give it rain, wind or another ambience "
+            f"of {LOOPED_S:g} s or more"
+        )
+    return found
 
 
 class RecordedPalette:
@@ -149,15 +165,8 @@ class RecordedPalette:
         return [self.group_sound(rng, group) for _ in range(count)]
 
     def _texture(self, rng: Random, groups: Sequence[str]) -> Sound:
-        long = [
-            row
-            for group in groups
-            if group in TEXTURES
-            for clips in self.corpus.groups.get(group, ())
-            for row in clips
-            if row.seconds >= LOOPED_S
-        ] or list(self.corpus.rows.values())
-        row = rng.choice(long)
+        known = [group for group in groups if group in self.corpus.textures]
+        row = rng.choice(self.corpus.textures[rng.choice(known or list(self.corpus.textures))])
         return replace(parsed(row.caption.rstrip(" ,."), row.group), file=row.file, kind="bed")
 
 
