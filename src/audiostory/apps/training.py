@@ -12,6 +12,7 @@ from audiostory.apps.options import Debug, Device
 from audiostory.apps.work import mistakes_told
 
 if TYPE_CHECKING:
+    from audiostory.train.materials import Paths
     from audiostory.train.workbench import Workbench
 
 RunFolder = Annotated[
@@ -88,14 +89,12 @@ def train(  # noqa: PLR0913 - one parameter per option
         import logging
 
         from audiostory.train.recipes import recipe
-        from audiostory.train.workbench import Materials
+        from audiostory.train.materials import Paths
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
         stage = recipe(name, steps=steps, batch_size=batch_size)
-        materials = Materials(
-            folder=runs, corpus=corpus, stories=stories, teacher=teacher, texts=texts
-        )
-        weights = workbench(size, materials).train(
+        paths = Paths(runs=runs, corpus=corpus, stories=stories, teacher=teacher, texts=texts)
+        weights = workbench(size, paths).train(
             stage, device=device, bf16=bf16, stop_after_s=None if minutes is None else 60 * minutes
         )
         typer.echo(str(weights) if weights else f"{runs}: stopped early; run again to go on")
@@ -114,15 +113,15 @@ def export(
     with mistakes_told(debug=debug):
         import torch
 
-        from audiostory.train.workbench import Materials
+        from audiostory.train.materials import Paths
 
         dtype = torch.float16 if half else torch.float32
-        bench = workbench(size, Materials(folder=runs))
+        bench = workbench(size, Paths(runs=runs))
         bench.export(output, recipes=recipe_names, dtype=dtype)
         typer.echo(str(output))
 
 
-def workbench(size: str, materials: object) -> Workbench:
+def workbench(size: str, paths: Paths) -> Workbench:
     """A workbench for a model of that size.
 
     Raises:
@@ -130,9 +129,8 @@ def workbench(size: str, materials: object) -> Workbench:
     """
     from audiostory.errors import ConfigError
     from audiostory.models.audiostory import SIZES
-    from audiostory.train.workbench import Materials, Workbench
+    from audiostory.train.workbench import Workbench
 
-    assert isinstance(materials, Materials)
     if size not in SIZES:
         raise ConfigError(f"no size '{size}'; there are {', '.join(SIZES)}")
-    return Workbench(SIZES[size], materials)
+    return Workbench(SIZES[size], paths)

@@ -154,7 +154,7 @@ class Renderer:
         return Waveform(samples_CN.numpy(), self.sample_rate_hz)
 
 
-def batches_of(takes: Sequence[Take], max_frames: int = MAX_BATCH_FRAMES) -> list[list[Take]]:
+def batches_of(takes: Sequence[Take], max_frames: int) -> list[list[Take]]:
     """Consecutive takes in batches of at most ``max_frames`` frames, padding included.
 
     A take alone may exceed the bound. The split depends on nothing but the takes' lengths, so a

@@ -16,7 +16,13 @@ from audiostory.errors import AudioError
 from audiostory.generate.clip_store import TakeStore, content_key
 from audiostory.generate.conditions import ConditionReader, ReadingLimits, windows_of
 from audiostory.generate.narration import ClipReady
-from audiostory.generate.renderer import Renderer, SamplingSettings, Take, batches_of
+from audiostory.generate.renderer import (
+    MAX_BATCH_FRAMES,
+    Renderer,
+    SamplingSettings,
+    Take,
+    batches_of,
+)
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import Condition
 from audiostory.models.tokenizer import StoryTokenizer
@@ -63,7 +69,8 @@ class Sounding:
     def clips(self) -> Iterator[ClipReady]:
         """Each clip in the plan's order, as soon as it is finished."""
         rendered: set[int] = set()
-        for batch in batches_of([take for takes in self.takes for take in takes]):
+        all_takes = [take for takes in self.takes for take in takes]
+        for batch in batches_of(all_takes, MAX_BATCH_FRAMES):
             missing = [take for take in batch if self._find(take) is None]
             if missing:
                 self._render(missing)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+import typer
+
+from audiostory.apps.outputs import TrackFiles
+from audiostory.apps.work import check_track, instruction_of, mistakes_told, short, with_settings
+from audiostory.errors import AudioStoryError, ConfigError, OutputError
+from audiostory.story.plan import Plan
+
+
+def test_a_mistake_is_told_with_exit_code_two(capsys):
+    with pytest.raises(typer.Exit) as ended, mistakes_told(debug=False):
+        raise AudioStoryError("the roof [leaks]: mend it")
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err == "error: the roof [leaks]: mend it\n"
+
+
+def test_debug_lets_the_mistake_through():
+    with pytest.raises(AudioStoryError), mistakes_told(debug=True):
+        raise AudioStoryError("the roof leaks")
+
+
+def test_other_errors_are_bugs_and_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), mistakes_told(debug=False):
+        raise ZeroDivisionError
+
+
+def test_a_mistake_with_half_a_character_can_be_told(capsys):
+    with pytest.raises(typer.Exit), mistakes_told(debug=False):
+        raise AudioStoryError("no \udce9")
+    assert "error: no ?" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_any_clip_promises_nothing(capsys, tmp_path):
+    with (
+        pytest.raises(typer.Exit) as ended,
+        mistakes_told(debug=False, files=TrackFiles(tmp_path / "a.wav")),
+    ):
+        raise KeyboardInterrupt
+    assert ended.value.exit_code == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_a_seed_is_a_number_that_a_plan_can_hold():
+    assert instruction_of(" rain ", None, 2**63 - 1).text == "rain"
+    with pytest.raises(ConfigError, match="--seed"):
+        instruction_of("rain", None, 2**63)
+
+
+def test_a_track_needs_a_sound_suffix(tmp_path):
+    with pytest.raises(OutputError, match=r"\.wav, \.flac"):
+        check_track(TrackFiles(tmp_path / "a.txt"), overwrite=False, picture=False)
+
+
+def test_a_picture_is_not_replaced_unless_asked(tmp_path):
+    (tmp_path / "a.png").touch()
+    files = TrackFiles(tmp_path / "a.wav")
+    check_track(files, overwrite=False, picture=False)
+    with pytest.raises(OutputError, match=r"a\.png exists"):
+        check_track(files, overwrite=False, picture=True)
+
+
+def test_given_settings_win_over_the_plans():
+    plan = Plan.model_validate(
+        {
+            "instruction": {"text": "rain"},
+            "storyline": {"events": [{"start_s": 0.0, "end_s": 2.0, "detail": "d", "sounds": "s"}]},
+            "clips": [{"caption": "rain", "start_s": 0.0, "duration_s": 2.0}],
+            "duration_s": 2.0,
+            "settings": {"steps": 3, "join": "linear"},
+        }
+    )
+    settings = with_settings(plan, {"steps": 5}).settings
+    assert (settings.steps, settings.join) == (5, "linear")
+
+
+def test_long_values_are_shortened_in_messages():
+    assert len(short("x" * 500)) == 60
+    assert short(7) == "7"

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from audiostory.errors import CheckpointError
+from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
+from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.format import parse, render
+from audiostory.story.grammar import Fixed, GrammarLimits, Number, Words, story_slots
+from audiostory.story.tokens import clean_field
+from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+
+TOKENS = tiny_config().tokens
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return Vocabulary(tiny_tokenizer(), tiny_config().llm.vocab_size)
+
+
+def writer_for(model, vocabulary, *, temperature=0.0, seed=0, fallback="rain"):
+    transcript = Transcript(model.llm)
+    transcript.push(vocabulary.tokenizer.encode("Rain falls."))
+    rng = torch.Generator().manual_seed(seed)
+    sampling = Sampling(temperature=temperature)
+    return SlotWriter(transcript, vocabulary, sampling=sampling, rng=rng, fallback=fallback)
+
+
+def one_slot(slot):
+    """A grammar of a single slot."""
+    return (yield slot)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("total_s", [1.0, 9.9, 30.0])
+def test_whatever_the_model_thinks_the_story_is_well_formed(model, vocabulary, seed, total_s):
+    limits = GrammarLimits(max_words_tokens=5)
+    writer = writer_for(model, vocabulary, temperature=3.0, seed=seed)
+    story = writer.write(story_slots(total_s, tokens=TOKENS, limits=limits))
+    assert parse(render(story, TOKENS)) == story
+    assert story.duration_s == pytest.approx(total_s)
+    assert story.storyline.events[-1].end_s == pytest.approx(total_s)
+
+
+def test_the_same_generator_writes_the_same_story_and_another_writes_another(model, vocabulary):
+    def told(seed):
+        slots = story_slots(5.0, tokens=TOKENS, limits=GrammarLimits(max_words_tokens=3))
+        return writer_for(model, vocabulary, temperature=2.0, seed=seed).write(slots)
+
+    assert told(1) == told(1)
+    assert told(1) != told(2)
+
+
+def test_greedy_stories_do_not_depend_on_the_seed(model, vocabulary):
+    def told(seed):
+        slots = story_slots(20.0, tokens=TOKENS, limits=GrammarLimits(max_words_tokens=3))
+        return writer_for(model, vocabulary, seed=seed).write(slots)
+
+    assert told(1) == told(2)
+
+
+@pytest.mark.parametrize("choices", [("1", "10", "12"), ("0.5", "10.0", "10.5", "9.9"), ("3",)])
+def test_a_number_is_one_of_its_choices(model, vocabulary, choices):
+    seen = set()
+    for seed in range(30):
+        writer = writer_for(model, vocabulary, temperature=5.0, seed=seed)
+        seen.add(writer.write(one_slot(Number("n", choices))))
+    assert seen <= set(choices)
+
+
+def test_a_number_that_could_go_on_may_also_end(model, vocabulary):
+    newline = vocabulary.tokenizer.token_id("\n")
+    seen = set()
+    for seed in range(60):
+        writer = writer_for(model, vocabulary, temperature=5.0, seed=seed)
+        writer.vocabulary = Vocabulary(vocabulary.tokenizer, tiny_config().llm.vocab_size)
+        writer.vocabulary.is_number_V[:] = True
+        writer.vocabulary.is_number_V[newline] = False  # the one token that can end the number
+        seen.add(writer.write(one_slot(Number("n", ("1", "10")))))
+    assert seen == {"1", "10"}
+
+
+def test_words_are_one_clean_line_however_hot_the_sampling(model, vocabulary):
+    for seed in range(20):
+        writer = writer_for(model, vocabulary, temperature=50.0, seed=seed)
+        words = writer.write(one_slot(Words("caption", 12)))
+        assert words
+        assert clean_field(words) == words
+
+
+def test_words_cut_at_their_limit_are_noted(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.vocabulary = Vocabulary(vocabulary.tokenizer, tiny_config().llm.vocab_size)
+    writer.vocabulary.is_ender_V[:] = False  # a model that never comes to an end
+    writer.write(one_slot(Words("caption", 3)))
+    assert "caption: cut after 3 tokens" in writer.repairs
+
+
+def test_words_end_where_the_model_goes_on_to_the_next_line(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.vocabulary = Vocabulary(vocabulary.tokenizer, tiny_config().llm.vocab_size)
+    only_a = vocabulary.tokenizer.token_id("A")
+    writer.vocabulary.is_word_V[:] = False
+    writer.vocabulary.is_first_word_V[:] = False
+    writer.vocabulary.is_first_word_V[only_a] = True
+    assert writer.write(one_slot(Words("caption", 9))) == "A"
+    assert not writer.repairs
+    assert writer.transcript.ids[-1] == only_a  # what ended the words is left to the next slot
+
+
+def test_bytes_that_make_no_character_are_left_out_and_said(model, vocabulary):
+    writer = writer_for(model, vocabulary, fallback="a dog barks")
+    writer.vocabulary = Vocabulary(vocabulary.tokenizer, tiny_config().llm.vocab_size)
+    half = vocabulary.tokenizer.encode("é")[0]
+    assert vocabulary.tokenizer.decode([half]) == "\ufffd"
+    for mask_V in (writer.vocabulary.is_word_V, writer.vocabulary.is_first_word_V):
+        mask_V[:] = False
+        mask_V[half] = True
+    writer.vocabulary.is_ender_V[:] = False
+    assert writer.write(one_slot(Words("caption", 2))) == "a dog barks"
+    assert any("no words written" in repair for repair in writer.repairs)
+
+
+def test_known_words_are_fed_instead_of_written(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.given = {"summary": "A storm passes."}
+    assert writer.write(one_slot(Words("summary", 9))) == "A storm passes."
+    assert vocabulary.tokenizer.decode(writer.transcript.ids).endswith("A storm passes.")
+
+
+def test_fixed_text_is_fed_in_one_forward(model, vocabulary, monkeypatch):
+    fed = []
+    hidden_states = model.llm.hidden_states
+    monkeypatch.setattr(
+        model.llm,
+        "hidden_states",
+        lambda ids, **rest: fed.append(ids.shape[1]) or hidden_states(ids, **rest),
+    )
+    writer = writer_for(model, vocabulary)
+
+    def slots():
+        yield Fixed("The story can be divided into ")
+        return (yield Number("n", ("2", "3")))
+
+    writer.write(slots())
+    assert len(fed) == 1
+    assert fed[0] == len(writer.transcript.ids) - 1  # the number's digit needs no forward
+
+
+def test_memory_of_a_transcript_changes_no_number(model):
+    ids = tiny_tokenizer().encode("Rain falls, a door slams shut.")
+    stepwise = Transcript(model.llm)
+    for index in ids:
+        stepwise.push([index])
+        with torch.no_grad():
+            logits_V = stepwise.next_logits()
+    at_once = Transcript(model.llm)
+    at_once.push(ids)
+    with torch.no_grad():
+        torch.testing.assert_close(at_once.next_logits(), logits_V, atol=1e-5, rtol=1e-5)
+
+
+def test_a_rewound_transcript_is_as_if_nothing_had_been_fed(model):
+    encode = tiny_tokenizer().encode
+    transcript = Transcript(model.llm)
+    with torch.no_grad():
+        transcript.push(encode("Rain falls"))
+        transcript.feed()
+        length = len(transcript.ids)
+        transcript.push(encode(" on a roof"))
+        transcript.feed()
+        transcript.rewind(length)
+        transcript.push(encode(" hard"))
+        rewound_1LD = transcript.feed()
+        fresh = Transcript(model.llm)
+        fresh.push(encode("Rain falls"))
+        fresh.feed()
+        fresh.push(encode(" hard"))
+        assert torch.equal(fresh.feed(), rewound_1LD)
+
+
+def test_a_tokenizer_that_joins_digits_is_refused():
+    tokenizer = StoryTokenizer.from_bytes(tiny_tokenizer().to_str().encode())
+    grown = tokenizer.with_added_tokens(["10"])
+    with pytest.raises(CheckpointError, match="digit by digit"):
+        Vocabulary(grown, grown.vocab_size)

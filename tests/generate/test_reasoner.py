@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiostory.errors import InstructionError
+from audiostory.generate.reasoner import Reasoner, stretched, words_of
+from audiostory.story.types import Event, Storyline
+from tests.generate.conftest import FEW_WORDS
+from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+
+
+def passages_of(reasoner, total_s, text="Rain falls, a dog barks.", seed=0):
+    return list(reasoner.passages(text, total_s, rng=torch.Generator().manual_seed(seed)))
+
+
+@pytest.mark.parametrize("total_s", [1.0, 10.0, 33.37, 40.0, 130.0])
+def test_passages_fill_the_track_exactly_and_in_order(pipeline, total_s):
+    passages = passages_of(pipeline.reasoner, total_s)
+    events = [event for passage in passages for event in passage.events]
+    clips = [clip for passage in passages for clip in passage.clips]
+    assert events[0].start_s == 0
+    assert events[-1].end_s == total_s
+    for before, after in zip(events, events[1:], strict=False):
+        assert after.start_s == pytest.approx(before.end_s)
+    for event, clip in zip(events, clips, strict=True):
+        assert clip.duration_s == pytest.approx(event.duration_s)
+
+
+def test_a_story_no_longer_than_a_passage_is_written_in_one(pipeline):
+    assert len(passages_of(pipeline.reasoner, 40.0)) == 1
+    assert len(passages_of(pipeline.reasoner, 40.1)) > 1
+
+
+def test_passages_of_a_long_story_carry_its_summary(pipeline):
+    summaries = {passage.summary for passage in passages_of(pipeline.reasoner, 90.0)}
+    assert len(summaries) == 1
+
+
+def test_work_grows_with_the_length_and_the_context_does_not(pipeline, monkeypatch):
+    llm, fed, longest = pipeline.model.llm, [], []
+    hidden_states = llm.hidden_states
+
+    def counted(ids, *, cache, **rest):
+        fed.append(ids.shape[1])
+        longest.append(int(cache.get_seq_length()) + ids.shape[1])
+        return hidden_states(ids, cache=cache, **rest)
+
+    monkeypatch.setattr(llm, "hidden_states", counted)
+    costs, contexts = [], []
+    for total_s in (100.0, 300.0):
+        fed.clear()
+        longest.clear()
+        passages_of(pipeline.reasoner, total_s)
+        costs.append(sum(fed) / total_s)
+        contexts.append(max(longest))
+    assert costs[1] < 1.5 * costs[0]
+    assert contexts[1] < 1.5 * contexts[0]
+
+
+def test_the_same_seed_samples_the_same_story(pipeline):
+    hot = replace(FEW_WORDS, sampling=replace(FEW_WORDS.sampling, temperature=2.0))
+    reasoner = Reasoner(pipeline.model, pipeline.tokenizer, hot)
+    assert passages_of(reasoner, 9.0, seed=1) == passages_of(reasoner, 9.0, seed=1)
+    assert passages_of(reasoner, 9.0, seed=1) != passages_of(reasoner, 9.0, seed=2)
+
+
+def test_what_was_forced_is_noted_with_its_place(pipeline):
+    reasoner = Reasoner(pipeline.model, pipeline.tokenizer, FEW_WORDS)
+    reasoner.vocabulary.is_ender_V[:] = False  # a model that never comes to an end
+    (passage,) = passages_of(reasoner, 10.0)
+    assert "at 0 s, summary: cut after 4 tokens" in passage.notes
+
+
+def test_an_instruction_too_long_for_the_model_is_refused():
+    config = tiny_config()
+    model = tiny_model(config=replace(config, llm=replace(config.llm, max_positions=256)))
+    reasoner = Reasoner(model, tiny_tokenizer(), FEW_WORDS)
+    with pytest.raises(InstructionError, match="at most 128: shorten it"):
+        passages_of(reasoner, 10.0, text="a dog barks " * 100)
+
+
+@given(
+    st.lists(st.integers(5, 100), min_size=1, max_size=8),
+    st.floats(60, 14_400, allow_nan=False),
+    st.integers(0, 1000),
+)
+def test_stretching_fills_the_event_and_keeps_the_order(tenths, duration_s, start):
+    ends = [sum(tenths[: index + 1]) / 10 for index in range(len(tenths))]
+    events = tuple(
+        Event(start_s=end_s - tenth / 10, end_s=end_s, detail="d", sounds="s")
+        for end_s, tenth in zip(ends, tenths, strict=True)
+    )
+    span = Event(start_s=start / 10, end_s=start / 10 + duration_s, detail="d", sounds="s")
+    result = stretched(Storyline(summary="", events=events), span).events
+    assert (result[0].start_s, result[-1].end_s) == (span.start_s, span.end_s)
+    for before, after in zip(result, result[1:], strict=False):
+        assert before.end_s == after.start_s
+
+
+def test_an_event_is_told_on_from_what_happens_and_what_is_heard():
+    event = Event(start_s=0.0, end_s=1.0, detail="A car skids.", sounds="tyres")
+    assert words_of(event) == "A car skids. tyres"
