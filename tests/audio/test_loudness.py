@@ -138,6 +138,20 @@ def test_silence_stays_silence_and_is_reported(duration_s):
     assert "left as it is" in report.summary
 
 
+@pytest.mark.parametrize("sound", [noise(3.0, level=1e-5), noise(0.2, level=1e-5)])
+def test_what_is_under_the_absolute_gate_is_not_blown_up(sound):
+    result, report = normalize(sound)
+    assert report.method == "silent"
+    assert np.array_equal(result.samples, sound.samples)
+
+
+def test_the_ceiling_holds_for_what_no_ear_hears_too():
+    seconds = np.arange(72_000) / 24_000
+    swell = Waveform((1.5 * np.sin(2 * np.pi * 0.3 * seconds)).astype(np.float32)[None], 24_000)
+    result, _ = normalize(swell)
+    assert true_peak_dbtp(result) <= -1.0
+
+
 @pytest.mark.parametrize("duration_s", [0.01, 0.1, 0.39])
 def test_very_short_sounds_are_measured_without_gates_and_it_is_said(duration_s):
     result, report = normalize(tone(1_000.0, duration_s, level=0.01))

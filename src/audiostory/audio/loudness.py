@@ -8,7 +8,6 @@ Shapes: ``C`` channels, ``N`` samples, ``K`` frames.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,8 +66,8 @@ class LoudnessReport:
 
     @property
     def is_on_target(self) -> bool:
-        """Whether the loudness is within 1 LU of the target, or none was asked for."""
-        if self.target_lufs is None:
+        """Whether the loudness is within 1 LU of the target; None and silence have no target."""
+        if self.target_lufs is None or self.method == "silent":
             return True
         return abs(self.after.lufs - self.target_lufs) <= TOLERANCE_LU
 
@@ -76,7 +75,7 @@ class LoudnessReport:
     def summary(self) -> str:
         """One line for people."""
         if self.method == "silent":
-            return f"silent (nothing above {ABSOLUTE_GATE_LUFS:g} LUFS): left as it is"
+            return f"silent (nothing above {ABSOLUTE_GATE_LUFS:g} LUFS): loudness left as it is"
         line = f"{self.after.lufs:.1f} LUFS, true peak {self.after.true_peak_dbtp:.1f} dBTP"
         line += f", gain {self.gain_db:+.1f} dB"
         if self.limiter is not None:
@@ -128,6 +127,13 @@ class _Setting:
     lufs: float
     """Loudness to expect."""
 
+    @property
+    def reduction_db(self) -> float:
+        """The most the limiter takes off."""
+        if self.limiter is None:
+            return 0.0
+        return self.drive_db - decibels(float(self.gains.min()))
+
 
 def integrated_lufs(waveform: Waveform) -> float:
     """Integrated loudness in LUFS; -inf for silence, ungated for less than 0.4 s.
@@ -144,7 +150,7 @@ def integrated_lufs(waveform: Waveform) -> float:
 def true_peak_dbtp(waveform: Waveform) -> float:
     """Highest peak between samples too, in dB relative to full scale; -inf for silence.
 
-    Source: ITU-R BS.1770-4, Annex 2, with soxr's interpolation filter.
+    Source: ITU-R BS.1770-4, Annex 2; the higher reading of two interpolation filters.
     """
     return decibels(float(frame_peaks(waveform).max(initial=0.0)))
 
@@ -172,20 +178,29 @@ def normalize(
         raise AudioError(f"a true peak ceiling of {ceiling_dbtp} dBTP: give -40 to 0, usually -1")
     track = _measure(waveform)
     before = track.level
-    if math.isinf(before.lufs):
-        return waveform, _report(before, before, target_lufs, ceiling_dbtp, None, "silent")
+    is_silent = before.lufs <= ABSOLUTE_GATE_LUFS  # nothing to hear: only the ceiling matters
+    is_free = target_lufs is not None and not is_silent
     aim_lufs = before.lufs if target_lufs is None else target_lufs
     for _ in range(2):  # the second time with what frames had not foreseen
-        setting = _search(track, aim_lufs, ceiling_dbtp, is_free=target_lufs is not None)
+        setting = _search(track, aim_lufs, ceiling_dbtp, is_free=is_free)
         result = apply_gains(waveform, setting.gains)
         result, after = _under_ceiling(result, ceiling_dbtp)
-        missed_lu = setting.lufs - after.lufs
-        if target_lufs is None or abs(missed_lu) < CLOSE_ENOUGH_LU:
+        if not is_free or abs(setting.lufs - after.lufs) < CLOSE_ENOUGH_LU:
             break
-        aim_lufs += missed_lu
+        aim_lufs += setting.lufs - after.lufs
     has_gates = waveform.duration_s >= GATE_BLOCK_S
-    method: Method = "gated" if has_gates else "ungated"
-    return result, _report(before, after, target_lufs, ceiling_dbtp, setting, method)
+    method: Method = "silent" if is_silent else "gated" if has_gates else "ungated"
+    report = LoudnessReport(
+        before=before,
+        after=after,
+        target_lufs=target_lufs,
+        ceiling_dbtp=ceiling_dbtp,
+        gain_db=setting.drive_db,
+        reduction_db=setting.reduction_db,
+        limiter=None if setting.limiter is None else setting.limiter.name,
+        method=method,
+    )
+    return result, report
 
 
 def _search(track: _Track, aim_lufs: float, ceiling_dbtp: float, *, is_free: bool) -> _Setting:
@@ -252,30 +267,6 @@ def _under_ceiling(waveform: Waveform, ceiling_dbtp: float) -> tuple[Waveform, L
     gain = 10 ** (-(excess_db + PEAK_MARGIN_DB) / 20)
     lowered = apply_gains(waveform, np.full(len(track.peaks), gain))
     return lowered, _measure(lowered).level
-
-
-def _report(
-    before: Level,
-    after: Level,
-    target_lufs: float | None,
-    ceiling_dbtp: float,
-    setting: _Setting | None,
-    method: Method,
-) -> LoudnessReport:
-    """What was done, for the caller."""
-    limiter = None if setting is None else setting.limiter
-    drive_db = 0.0 if setting is None else setting.drive_db
-    lowest_db = 0.0 if setting is None else decibels(float(setting.gains.min()))
-    return LoudnessReport(
-        before=before,
-        after=after,
-        target_lufs=target_lufs,
-        ceiling_dbtp=ceiling_dbtp,
-        gain_db=drive_db,
-        reduction_db=0.0 if limiter is None else drive_db - lowest_db,
-        limiter=None if limiter is None else limiter.name,
-        method=method,
-    )
 
 
 def _measure(waveform: Waveform) -> _Track:
