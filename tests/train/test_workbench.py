@@ -11,10 +11,11 @@ import torch
 from audiostory.curate.compose import compose_stories
 from audiostory.errors import TrainingError
 from audiostory.models.checkpoint import from_pretrained
-from audiostory.train import workbench as bench_module
+from audiostory.train import materials as materials_module
+from audiostory.train.materials import Materials, Paths
 from audiostory.train.recipes import RECIPES, recipe
 from audiostory.train.stages import StageConfig
-from audiostory.train.workbench import Materials, Workbench
+from audiostory.train.workbench import Workbench
 from tests.data.corpus import write_corpus
 from tests.tiny import tiny_config
 
@@ -26,8 +27,8 @@ class Teacher(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mean_D = torch.zeros(24)  # noqa: N815
-        self.deviation_D = torch.ones(24)  # noqa: N815
+        self.mean_D = torch.zeros(24)
+        self.deviation_D = torch.ones(24)
 
     def forward(self, captions: list[str]) -> torch.Tensor:
         lengths = torch.tensor([len(caption) for caption in captions]).float()
@@ -35,37 +36,37 @@ class Teacher(torch.nn.Module):
 
 
 @pytest.fixture
-def materials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Materials:
-    monkeypatch.setattr(bench_module, "FIT_CLIPS", 8)
-    monkeypatch.setattr(Workbench, "teacher", Teacher())
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setattr(materials_module, "FIT_CLIPS", 8)
+    monkeypatch.setattr(Materials, "teacher", Teacher())
     corpus = write_corpus(tmp_path / "corpus")
     stories = tmp_path / "stories.jsonl"
     compose_stories(stories, 40, 0, corpus)
-    return Materials(folder=tmp_path / "runs", corpus=corpus, stories=stories)
+    return Paths(runs=tmp_path / "runs", corpus=corpus, stories=stories)
 
 
-def bench(materials: Materials) -> Workbench:
-    return Workbench(tiny_config(), materials)
+def bench(paths: Paths) -> Workbench:
+    return Workbench(tiny_config(), paths)
 
 
 def short(name: str, steps: int = 2) -> StageConfig:
     return recipe(name, steps=steps, batch_size=2)
 
 
-def test_the_course_ends_in_a_model_that_loads(materials: Materials, tmp_path: Path) -> None:
+def test_the_course_ends_in_a_model_that_loads(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
-        weights = bench(materials).train(short(name))
+        weights = bench(paths).train(short(name))
         assert weights is not None
         assert weights.exists()
-    made = bench(materials)
+    made = bench(paths)
     made.export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
     loaded = from_pretrained(tmp_path / "model").model
-    assert torch.equal(loaded.codec.axes_PC, made.codec.axes_PC)
+    assert torch.equal(loaded.codec.axes_PC, made.model.codec.axes_PC)
     assert torch.equal(loaded.bridge.null_condition, made.model.bridge.null_condition)
 
 
-def test_a_stage_trains_its_groups_and_nothing_else(materials: Materials) -> None:
-    made = bench(materials)
+def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
+    made = bench(paths)
     before = {name: value.clone() for name, value in made.model.named_parameters()}
     made.train(short("nano/codec"))
     changed = {k for k, v in made.model.named_parameters() if not torch.equal(v, before[k])}
@@ -73,31 +74,31 @@ def test_a_stage_trains_its_groups_and_nothing_else(materials: Materials) -> Non
     assert all(name.startswith("codec.") for name in changed)
 
 
-def test_a_run_in_two_parts_gives_the_weights_of_one(materials: Materials) -> None:
-    whole = bench(materials).train(short("nano/dit", 4))
+def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:
+    whole = bench(paths).train(short("nano/dit", 4))
     assert whole is not None
     expected = whole.read_bytes()
     for path in whole.parent.iterdir():
         path.unlink()
-    halves = bench(materials)
+    halves = bench(paths)
     assert halves.train(short("nano/dit", 4), stop_after_s=0.0) is None
-    assert bench(materials).train(short("nano/dit", 4)) == whole
+    assert bench(paths).train(short("nano/dit", 4)) == whole
     assert whole.read_bytes() == expected
 
 
-def test_a_stage_whose_start_is_missing_says_what_to_run(materials: Materials) -> None:
+def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:
     with pytest.raises(TrainingError, match="audiostory train nano/codec"):
-        bench(materials).train(short("nano/stage1-warm"))
+        bench(paths).train(short("nano/stage1-warm"))
 
 
-def test_weights_of_another_size_are_refused(materials: Materials) -> None:
-    bench(materials).train(short("nano/llm"))
+def test_weights_of_another_size_are_refused(paths: Paths) -> None:
+    bench(paths).train(short("nano/openings"))
     config = tiny_config()
     larger = replace(config, llm=replace(config.llm, intermediate_size=64))
     with pytest.raises(TrainingError, match="other sizes"):
-        Workbench(larger, materials).load(("nano/llm",))
+        Workbench(larger, paths).load(("nano/openings",))
 
 
 def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="--corpus"):
-        bench(Materials(folder=tmp_path)).train(short("nano/codec"))
+        bench(Paths(runs=tmp_path)).train(short("nano/codec"))

@@ -88,8 +88,8 @@ def train(  # noqa: PLR0913 - one parameter per option
     with mistakes_told(debug=debug):
         import logging
 
-        from audiostory.train.recipes import recipe
         from audiostory.train.materials import Paths
+        from audiostory.train.recipes import recipe
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
         stage = recipe(name, steps=steps, batch_size=batch_size)

@@ -116,9 +116,13 @@ class StoryTexts:
     tokens: SpecialTokens
     seed: int
     batch_size: int
+    max_tokens: int | None = None
+    """Tokens kept of the start of each story, to learn copying on short texts first."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """``ids_BL`` and ``labels_BL`` of one step."""
         generator = step_generator(self.seed, step)
         rows = [self.stories[draw(len(self.stories), generator)] for _ in range(self.batch_size)]
-        return pad([text_sequence(row, self.tokenizer, self.tokens) for row in rows])
+        sequences = [text_sequence(row, self.tokenizer, self.tokens) for row in rows]
+        kept = slice(self.max_tokens)
+        return pad([TokenSequence(each.ids[kept], each.labels[kept]) for each in sequences])

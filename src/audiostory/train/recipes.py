@@ -24,17 +24,31 @@ NANO_CODEC = StageConfig(
 )
 """The codec's decoder; its encoder is fitted in closed form before the first step."""
 
+NANO_OPENINGS = StageConfig(
+    name="nano/openings",
+    objective="text",
+    data="story_openings",
+    trainable=("llm",),
+    weights={"text": 1.0},
+    optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100, final_rate=0.5),
+    steps=6_000,
+    batch_size=32,
+)
+"""Eq. 2 on the openings of stories, from a random start: copying is learned soonest where the
+copied words are near."""
+
 NANO_LLM = StageConfig(
     name="nano/llm",
     objective="text",
     data="story_texts",
+    starts_from=("nano/openings",),
     trainable=("llm",),
     weights={"text": 1.0},
     optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100),
     steps=20_000,
     batch_size=24,
 )
-"""Eq. 2 on the text of composed stories, from a random start."""
+"""Eq. 2 on the text of composed stories."""
 
 NANO_DIT = StageConfig(
     name="nano/dit",
@@ -80,7 +94,10 @@ NANO_STORY = StageConfig(
 )
 """Eq. 8: stories with their sounds; flow loss through fuser and residual tokens into the LLM."""
 
-RECIPES = {stage.name: stage for stage in (NANO_CODEC, NANO_LLM, NANO_DIT, NANO_WARM, NANO_STORY)}
+RECIPES = {
+    stage.name: stage
+    for stage in (NANO_CODEC, NANO_OPENINGS, NANO_LLM, NANO_DIT, NANO_WARM, NANO_STORY)
+}
 
 
 def recipe(name: str, *, steps: int | None = None, batch_size: int | None = None) -> StageConfig:

@@ -1,0 +1,261 @@
+"""What runs learn from: clips, latents, text features, stories, tokens; each made when needed.
+
+Everything costly is made once and kept in the cache folder of the model's runs, under a key that
+changes with what it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+
+from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.data.manifest import SoundRow
+from audiostory.data.mixing import Mixer
+from audiostory.data.sounds import (
+    SIXTEEN_BIT,
+    SoundSampler,
+    check_lengths,
+    encode_all,
+    load_rows,
+    load_waveforms,
+    step_generator,
+)
+from audiostory.data.stories import StoryFile, story_of
+from audiostory.data.wordings import wordings
+from audiostory.errors import TrainingError
+from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.codec import NanoCodec
+from audiostory.models.targets import PooledSpans
+from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
+from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe
+from audiostory.story.format import render
+
+log = logging.getLogger(__name__)
+
+FIT_CLIPS = 1500
+"""Clips whose patches the codec's principal axes are taken from."""
+FIT_LOWEST_DB = -18.0
+"""Lowest random gain of those clips."""
+TOKENIZER_STORIES = 12_000
+"""Stories whose text the tokenizer's merges are learned from."""
+TEACHER_BATCH = 64
+"""Texts the teacher reads at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where runs find what they learn from, and where they keep what they make."""
+
+    runs: Path
+    """Folder of the model's runs; each recipe has one of its own in it."""
+    corpus: Path | None = None
+    """Folder of captioned clips with a ``metadata.jsonl``."""
+    stories: Path | None = None
+    """JSON Lines of composed stories."""
+    texts: Path | None = None
+    """Folder of ``*.txt`` whose lines the tokenizer also learns from."""
+    teacher: Path | None = None
+    """Folder of the text encoder whose features semantic tokens learn."""
+
+    def need(self, name: str) -> Path:
+        """The path called ``name``.
+
+        Raises:
+            TrainingError: saying which option gives it, if it was not given.
+        """
+        path: Path | None = getattr(self, name)
+        if path is None:
+            raise TrainingError(f"this recipe needs {name}: give --{name} (docs/nano.md)")
+        return path
+
+    @property
+    def cache(self) -> Path:
+        """Folder of decoded clips, latents and text features."""
+        return self.runs / "cache"
+
+    def run(self, recipe: str) -> Path:
+        """Folder of one recipe's run."""
+        return self.runs / recipe.rpartition("/")[2]
+
+
+class Materials:
+    """The data of one model's runs."""
+
+    def __init__(self, model: AudioStoryModel, paths: Paths, *, seed: int) -> None:
+        self.model, self.paths, self.seed = model, paths, seed
+
+    @cached_property
+    def rows(self) -> list[SoundRow]:
+        """The corpus' train split, without share-alike clips."""
+        return load_rows(self.paths.need("corpus"), split="train")
+
+    @cached_property
+    def waveforms(self) -> Ragged:
+        """The clips, decoded."""
+        waveforms = load_waveforms(self.paths.need("corpus"), self.rows, self.paths.cache)
+        check_lengths(self.rows, waveforms, self.model.codec.sample_rate_hz)
+        return waveforms
+
+    @cached_property
+    def codec(self) -> NanoCodec:
+        """The nano codec with its encoder fitted to the corpus, once for all runs.
+
+        Raises:
+            TrainingError: for a model whose codec comes with weights.
+        """
+        codec = self.model.codec
+        if not isinstance(codec, NanoCodec):
+            raise TrainingError(
+                f"'{self.model.config.name}' has a pretrained codec: there is nothing to fit"
+            )
+        path = self.paths.run("codec") / "encoder.safetensors"
+        if not path.exists():
+            share_C = codec.fit(self.example_patches(codec))
+            log.info("%d axes keep %.4f of the variance", len(share_C), float(share_C.sum()))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({f"codec.{name}": value for name, value in encoder_of(codec).items()}, path)
+        self.model.load_state_dict(load_file(path), strict=False)
+        return codec
+
+    def example_patches(self, codec: NanoCodec) -> Tensor:
+        """Log-mel patches of random clips at random gains."""
+        generator, sampler = step_generator(self.seed, 0), SoundSampler(self.rows)
+        patches: list[Tensor] = []
+        for _ in range(FIT_CLIPS):
+            samples = self.waveforms[sampler.draw(generator)].float()[None] / SIXTEEN_BIT
+            gain = 10 ** (FIT_LOWEST_DB * float(torch.rand(1, generator=generator)) / 20)
+            padded = functional.pad(samples * gain, (0, -samples.shape[1] % codec.hop))
+            patches.append(codec.patches(padded)[0])
+        return torch.cat(patches)
+
+    @cached_property
+    def latents(self) -> Ragged:
+        """Latents of every clip."""
+        key = key_of(key_of_tensors(encoder_of(self.codec)), [row.file for row in self.rows])
+        return encode_all(self.waveforms, self.codec.encode, self.paths.cache, key=key)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Latent frames of one second."""
+        return self.codec.sample_rate_hz / self.codec.hop
+
+    def silence(self) -> Tensor:
+        """The latent ``(C,)`` of digital silence."""
+        with torch.no_grad():
+            return self.codec.encode(torch.zeros(1, 1, self.codec.hop))[0, 0]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """All wordings of all clips, each once."""
+        return sorted({text for row in self.rows for text in wordings(row)})
+
+    @cached_property
+    def teacher(self) -> PooledSpans:
+        """The teacher of the semantic tokens, standardised over the corpus' wordings."""
+        folder = self.paths.need("teacher")
+        encoder = TextEncoder.from_folder(folder, sha256=ALL_MINILM_L6_V2_SHA256)
+        target = PooledSpans(encoder, self.model.config.bridge.num_semantic)
+        path = self.paths.runs / "teacher.safetensors"
+        if not path.exists():
+            target.fit(self.texts)
+            save_file({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
+        target.load_state_dict(load_file(path), strict=False)
+        return target
+
+    @cached_property
+    def wording_features(self) -> Tensor:
+        """The teacher's features ``(X, S, D)`` of ``texts``, in half precision."""
+
+        def compute() -> Ragged:
+            starts = range(0, len(self.texts), TEACHER_BATCH)
+            batches = (self.texts[start : start + TEACHER_BATCH] for start in starts)
+            return pack(chain.from_iterable(self.teacher(batch).half() for batch in batches))
+
+        statistics = {"mean": self.teacher.mean_D, "deviation": self.teacher.deviation_D}
+        key = key_of(self.texts, key_of_tensors(statistics))
+        bridge = self.model.config.bridge
+        features = cached(self.paths.cache, "wordings", key, compute).values
+        return features.view(-1, bridge.num_semantic, bridge.width)
+
+    def wording_indices(self) -> list[list[int]]:
+        """For each clip, the rows of ``wording_features`` that describe it."""
+        at = {text: index for index, text in enumerate(self.texts)}
+        return [[at[text] for text in wordings(row)] for row in self.rows]
+
+    @cached_property
+    def stories(self) -> StoryFile:
+        """The composed stories."""
+        return StoryFile(self.paths.need("stories"))
+
+    @cached_property
+    def sounding(self) -> StoryFile:
+        """The composed stories that can be heard."""
+        return StoryFile(self.paths.need("stories"), sounding=True)
+
+    @cached_property
+    def story_latents(self) -> Ragged:
+        """Latents of every clip of every sounding story, in order."""
+        mixer = Mixer(self.paths.need("corpus"), self.codec.sample_rate_hz)
+
+        @torch.no_grad()
+        def compute() -> Ragged:
+            rows = (self.sounding[index] for index in range(len(self.sounding)))
+            return pack(
+                self.codec.encode(torch.from_numpy(mixer.event(row, index))[None, None])[0].half()
+                for row in rows
+                for index in range(len(row.events))
+            )
+
+        digest = hashlib.sha256(b"\n".join(self.sounding.lines)).hexdigest()
+        key = key_of(digest, key_of_tensors(encoder_of(self.codec)))
+        return cached(self.paths.cache, "story-latents", key, compute)
+
+    def first_clips(self) -> list[int]:
+        """Index in ``story_latents`` of each sounding story's first clip."""
+        counts = (len(self.sounding[index].events) for index in range(len(self.sounding)))
+        return list(accumulate(counts, initial=0))
+
+    @cached_property
+    def tokenizer(self) -> StoryTokenizer:
+        """The tokenizer of the model's runs, learned from stories and texts if there is none."""
+        path = self.paths.runs / "tokenizer.json"
+        if not path.exists():
+            config = self.model.config
+            learned = train_byte_bpe(
+                self.tokenizer_texts(),
+                config.llm.vocab_size,
+                ["<|endoftext|>", *config.markers],
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(learned.to_str())
+        return StoryTokenizer.from_file(path)
+
+    def tokenizer_texts(self) -> Sequence[str]:
+        """Instructions and stories as the model reads and writes them, and other captions."""
+        texts: list[str] = []
+        for index in range(min(TOKENIZER_STORIES, len(self.stories))):
+            row = self.stories[index]
+            texts += [row.instruction, render(story_of(row), self.model.config.tokens)]
+        if self.paths.texts is not None:
+            for path in sorted(self.paths.texts.glob("*.txt")):
+                texts += path.read_text().splitlines()
+        return texts
+
+
+def encoder_of(codec: NanoCodec) -> dict[str, Tensor]:
+    """The tensors that decide what latents mean."""
+    return {
+        name: getattr(codec, name).detach().cpu().contiguous()
+        for name in ("patch_mean_P", "axes_PC", "back_CP")
+    }
