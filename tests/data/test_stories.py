@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from audiostory.data.manifest import StoryRow
 from audiostory.data.stories import (
     IGNORED,
     StoryFile,
     StoryTexts,
+    copy_sequence,
     pad,
     prompt_of,
     story_of,
@@ -82,3 +84,28 @@ def test_an_empty_file_of_stories_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(CorpusError, match="no story"):
         StoryFile(tmp_path / "empty.jsonl")
+
+
+def test_openings_without_anything_to_learn_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text(ROW.to_json() + "\n")
+    source = StoryTexts(StoryFile(path), tiny_tokenizer(), tiny_config().tokens, 0, 2, 20)
+    with pytest.raises(CorpusError, match="keep more tokens"):
+        source.batch_at(0)
+
+
+def test_copies_say_the_same_twice_and_supervise_the_second_time() -> None:
+    made = copy_sequence(tiny_tokenizer(), 7, torch.Generator().manual_seed(0))
+    assert made.ids[:7] == made.ids[7:]
+    assert made.labels == [IGNORED] * 8 + made.ids[1:7]
+    assert not set(made.ids) & tiny_tokenizer().special_ids
+
+
+def test_a_batch_holds_as_many_copies_as_asked(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text(ROW.to_json() + "\n")
+    source = StoryTexts(StoryFile(path), tiny_tokenizer(), tiny_config().tokens, 0, 4, copies=3)
+    batch = source.batch_at(0)
+    starts = {tuple(ids[:3].tolist()) for ids in batch["ids_BL"]}
+    assert len(batch["ids_BL"]) == 4
+    assert len(starts) == 4

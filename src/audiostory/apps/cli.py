@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import audiostory
-from audiostory.apps import options
+from audiostory.apps import measuring, options, training
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
 from audiostory.apps.work import (
     check_new_plan,
@@ -192,3 +192,8 @@ def generate(  # noqa: PLR0913 - one parameter per option
         )
         kept = with_plan_saved(steps_made, files.plan, overwrite=overwrite)
         finish(kept, files, picture=picture, overwrite=may_replace, quiet=quiet)
+
+
+for command in (training.compose, training.recipes, training.train, training.export):
+    app.command()(command)
+app.add_typer(measuring.app, name="evaluate")

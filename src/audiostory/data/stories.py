@@ -96,6 +96,19 @@ def text_sequence(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialToken
     return TokenSequence(ids, labels)
 
 
+def copy_sequence(
+    tokenizer: StoryTokenizer, length: int, generator: torch.Generator
+) -> TokenSequence:
+    """``length`` random ordinary tokens said twice; the second time is supervised.
+
+    Nothing but looking back helps here, so what a model learns is to copy, rare words too.
+    Source: induction heads, arXiv:2209.11895.
+    """
+    ordinary = sorted(set(range(tokenizer.vocab_size)) - tokenizer.special_ids)
+    said = [ordinary[draw(len(ordinary), generator)] for _ in range(length)]
+    return TokenSequence(said + said, [IGNORED] * (length + 1) + said[1:])
+
+
 def pad(sequences: Sequence[TokenSequence]) -> dict[str, Tensor]:
     """``ids_BL`` and ``labels_BL`` of sequences, short ones padded at the end."""
     longest = max(len(sequence.ids) for sequence in sequences)
@@ -118,11 +131,32 @@ class StoryTexts:
     batch_size: int
     max_tokens: int | None = None
     """Tokens kept of the start of each story, to learn copying on short texts first."""
+    copies: int = 0
+    """Sequences of each batch that are random tokens said twice."""
+    copy_length: int = 32
+    """Most tokens said twice."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """``ids_BL`` and ``labels_BL`` of one step."""
+        """``ids_BL`` and ``labels_BL`` of one step.
+
+        Raises:
+            CorpusError: if ``max_tokens`` leaves nothing to learn.
+        """
         generator = step_generator(self.seed, step)
-        rows = [self.stories[draw(len(self.stories), generator)] for _ in range(self.batch_size)]
+        num_stories = self.batch_size - self.copies
+        rows = [self.stories[draw(len(self.stories), generator)] for _ in range(num_stories)]
         sequences = [text_sequence(row, self.tokenizer, self.tokens) for row in rows]
         kept = slice(self.max_tokens)
-        return pad([TokenSequence(each.ids[kept], each.labels[kept]) for each in sequences])
+        cut = [TokenSequence(each.ids[kept], each.labels[kept]) for each in sequences]
+        batch = pad([*cut, *(self.copy(generator) for _ in range(self.copies))])
+        if (batch["labels_BL"] == IGNORED).all():
+            raise CorpusError(
+                f"the first {self.max_tokens} tokens of {self.batch_size} stories are prompt "
+                "alone: nothing to learn; keep more tokens"
+            )
+        return batch
+
+    def copy(self, generator: torch.Generator) -> TokenSequence:
+        """Some random tokens said twice."""
+        length = 4 + draw(self.copy_length - 3, generator)
+        return copy_sequence(self.tokenizer, length, generator)

@@ -85,7 +85,7 @@ class GrammarLimits:
     """Shortest event in seconds; the paper's shortest lasts 1.1 s (Fig. 1)."""
     step_s: float = 0.1
     """Grid of the events' end times in seconds, a multiple of 0.1."""
-    max_words_tokens: int = 60
+    max_words_tokens: int = 96
     """Most tokens in one free text."""
 
     def __post_init__(self) -> None:

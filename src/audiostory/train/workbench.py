@@ -138,23 +138,28 @@ def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
-def story_texts(
-    materials: Materials, stage: StageConfig, *, max_tokens: int | None = None
-) -> BatchAt:
-    """Stories as text, whole or their first tokens."""
+def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Stories as text."""
     return StoryTexts(
         materials.stories,
         materials.tokenizer,
         materials.model.config.tokens,
         stage.seed,
         stage.batch_size,
-        max_tokens=max_tokens,
     ).batch_at
 
 
 def story_openings(materials: Materials, stage: StageConfig) -> BatchAt:
-    """The openings of stories."""
-    return story_texts(materials, stage, max_tokens=OPENING_TOKENS)
+    """The openings of stories, and as many random tokens said twice."""
+    return StoryTexts(
+        materials.stories,
+        materials.tokenizer,
+        materials.model.config.tokens,
+        stage.seed,
+        stage.batch_size,
+        max_tokens=OPENING_TOKENS,
+        copies=stage.batch_size // 2,
+    ).batch_at
 
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:

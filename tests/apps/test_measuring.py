@@ -1,0 +1,50 @@
+"""The commands of those who measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from audiostory.apps.cli import app
+from audiostory.evaluate import reserve
+from audiostory.models.checkpoint import save_pretrained
+from tests.data.corpus import write_corpus
+from tests.tiny import tiny_model, tiny_tokenizer
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["evaluate", *(str(word) for word in words)])
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_the_reserve_is_planned_and_reported(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = reserve.reserve_rows()[:1]
+    monkeypatch.setattr(reserve, "reserve_rows", lambda: rows)
+    told = run("reserve", "-o", tmp_path / "report", "--model", model)
+    assert told.exit_code == 0, told.stderr
+    assert (tmp_path / "report" / "reserve.json").exists()
+
+
+def test_a_missing_tagger_is_told_in_a_line(tmp_path: Path, model: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    told = run(
+        "recognisability", "--corpus", corpus, "--tagger", tmp_path / "none", "-o", tmp_path,
+        "--model", model,
+    )  # fmt: skip
+    assert told.exit_code == 2
+    assert "Traceback" not in told.output
+
+
+def test_a_missing_corpus_is_told_in_a_line(tmp_path: Path) -> None:
+    told = run("tagger", "--corpus", tmp_path / "none", "-o", tmp_path / "tagger")
+    assert told.exit_code == 2
+    assert "none" in told.stderr

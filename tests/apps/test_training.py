@@ -1,0 +1,74 @@
+"""The commands of those who train, from composing to a model that tells a story."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from audiostory.apps.cli import app
+from audiostory.models import audiostory as sizes
+from audiostory.models.checkpoint import from_pretrained
+from audiostory.train import materials, workbench
+from tests.data.corpus import write_corpus
+from tests.tiny import tiny_config
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setitem(sizes.SIZES, "tiny", tiny_config())
+    monkeypatch.setattr(materials, "FIT_CLIPS", 6)
+    monkeypatch.setattr(workbench, "OPENING_TOKENS", 900)  # the tiny vocabulary spells words out
+    return tmp_path / "runs"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_recipes_are_listed_shown_and_compared() -> None:
+    assert "nano/stage3" in run("recipes").stdout
+    assert "weights: {'flow': 1.0}" in run("recipes", "nano/dit").stdout
+    compared = run("recipes", "nano/stage1-warm", "nano/stage3").stdout
+    assert "trainable" in compared
+    assert "objective" not in compared
+
+
+def test_an_unknown_recipe_names_the_known_ones() -> None:
+    told = run("recipes", "nano/voice")
+    assert told.exit_code == 2
+    assert "nano/codec" in told.stderr
+
+
+def test_composed_stories_are_trained_on_and_exported(tmp_path: Path, runs: Path) -> None:
+    stories = tmp_path / "stories.jsonl"
+    assert run("compose", "-o", stories, "--count", 5, "--seed", 3).exit_code == 0
+    assert len(stories.read_text().splitlines()) == 5
+    given = ("--runs", runs, "--size", "tiny", "--stories", stories)
+    trained = run("train", "nano/openings", *given, "--steps", 1, "--batch-size", 2)
+    assert trained.exit_code == 0, trained.stderr
+    model = tmp_path / "model"
+    exported = run("export", "nano/openings", "-o", model, "--runs", runs, "--size", "tiny")
+    assert exported.exit_code == 0, exported.stderr
+    assert from_pretrained(model).model.config == tiny_config()
+
+
+def test_a_run_stopped_early_says_how_to_go_on(tmp_path: Path, runs: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    given = ("--runs", runs, "--size", "tiny", "--corpus", corpus)
+    stopped = run("train", "nano/codec", *given, "--batch-size", 2, "--minutes", 0)
+    assert stopped.exit_code == 0, stopped.stderr
+    assert "run again" in stopped.stdout
+
+
+def test_what_a_recipe_lacks_is_told_with_its_option(runs: Path) -> None:
+    told = run("train", "nano/dit", "--runs", runs, "--size", "tiny")
+    assert told.exit_code == 2
+    assert "--corpus" in told.stderr
+
+
+def test_a_size_there_is_none_of_is_told(runs: Path) -> None:
+    told = run("train", "nano/llm", "--runs", runs, "--size", "huge")
+    assert told.exit_code == 2
+    assert "nano" in told.stderr
