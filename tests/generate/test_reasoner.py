@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiostory.errors import InstructionError
+from audiostory.generate.conditions import encode, prompt_pieces
 from audiostory.generate.reasoner import Reasoner, stretched, words_of
 from audiostory.story.types import Event, Storyline
 from tests.generate.conftest import FEW_WORDS
@@ -76,12 +77,21 @@ def test_what_was_forced_is_noted_with_its_place(pipeline):
     assert "at 0 s, summary: cut after 4 tokens" in passage.notes
 
 
-def test_an_instruction_too_long_for_the_model_is_refused():
+def test_a_prompt_is_refused_exactly_when_its_story_might_not_fit():
     config = tiny_config()
-    model = tiny_model(config=replace(config, llm=replace(config.llm, max_positions=256)))
+    model = tiny_model(config=replace(config, llm=replace(config.llm, max_positions=900)))
     reasoner = Reasoner(model, tiny_tokenizer(), FEW_WORDS)
-    with pytest.raises(InstructionError, match="at most 128: shorten it"):
-        passages_of(reasoner, 10.0, text="a dog barks " * 100)
+    reasoner.vocabulary.is_ender_V[:] = False  # every text is as long as it can be
+    num_words = 1
+    while prompt_tokens("bark " * (num_words + 1)) <= reasoner.max_prompt_tokens:
+        num_words += 1
+    assert len(passages_of(reasoner, 40.0, text="bark " * num_words)) == 1
+    with pytest.raises(InstructionError, match="tokens; this model reads at most .* shorten it"):
+        passages_of(reasoner, 40.0, text="bark " * (num_words + 1))
+
+
+def prompt_tokens(text):
+    return len(encode(tiny_tokenizer(), prompt_pieces(text, 40.0)))
 
 
 @given(

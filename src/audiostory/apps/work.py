@@ -184,7 +184,7 @@ def finish(
     if picture:
         from audiostory.audio.picture import draw_story
 
-        draw_story(narration.waveform, narration.plan, files.picture)
+        draw_story(narration.waveform, narration.plan, files.picture, overwrite=overwrite)
     if not quiet:
         waveform = narration.waveform
         typer.echo(

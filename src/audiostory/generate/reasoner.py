@@ -17,6 +17,7 @@ import torch
 from audiostory.errors import InstructionError
 from audiostory.generate.conditions import (
     ReadingLimits,
+    clip_pieces,
     encode,
     prompt_pieces,
     storyline_pieces,
@@ -29,8 +30,6 @@ from audiostory.story.grammar import GrammarLimits, caption_slots, storyline_slo
 from audiostory.story.tokens import clean_field
 from audiostory.story.types import Clip, Event, Storyline
 
-MAX_PROMPT_SHARE = 0.5
-"""Share of the model's context that a prompt may fill; the story needs the rest."""
 MAX_FALLBACK_CHARS = 160
 
 
@@ -79,6 +78,7 @@ class Reasoner:
         self.tokenizer = tokenizer
         self.config = config
         self.vocabulary = Vocabulary(tokenizer, model.llm.config.vocab_size)
+        self.max_prompt_tokens = model.llm.config.max_positions - self._longest_story()
 
     @torch.no_grad()
     def passages(self, text: str, total_s: float, *, rng: torch.Generator) -> Iterator[Passage]:
@@ -151,11 +151,10 @@ class Reasoner:
     ) -> SlotWriter:
         """A writer whose transcript holds the prompt."""
         ids = encode(self.tokenizer, prompt_pieces(text, duration_s))
-        most = int(self.model.llm.config.max_positions * MAX_PROMPT_SHARE)
-        if len(ids) > most:
+        if len(ids) > self.max_prompt_tokens:
             raise InstructionError(
-                f"the instruction takes {len(ids)} tokens; this model reads at most {most}: "
-                "shorten it, or split it into several stories"
+                f"the instruction takes {len(ids)} tokens; this model reads at most "
+                f"{self.max_prompt_tokens}: shorten it, or split it into several stories"
             )
         transcript = Transcript(self.model.llm)
         transcript.push(ids)
@@ -175,6 +174,18 @@ class Reasoner:
             writer.write(caption_slots(event.duration_s, tokens=tokens, limits=self.config.limits))
             for event in storyline.events
         )
+
+    def _longest_story(self) -> int:
+        """Tokens that a passage takes at most, prompt left out."""
+        limits, word = self.config.limits, "a"
+        last_s = self.config.passage_s
+        event = Event(start_s=last_s / 2, end_s=last_s, detail=word, sounds=word)
+        storyline = Storyline(summary=word, events=(event,) * limits.max_events)
+        clip = Clip(caption=word, duration_s=last_s)
+        pieces = storyline_pieces(storyline)
+        pieces += clip_pieces(clip, self.model.config.tokens) * limits.max_events
+        num_words = sum(piece.is_free for piece in pieces)
+        return len(encode(self.tokenizer, pieces)) + num_words * limits.max_words_tokens
 
 
 def words_of(event: Event) -> str:
