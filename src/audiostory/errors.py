@@ -1,17 +1,17 @@
 """Errors that a user of AudioStory can meet, each one or two lines with the way out.
 
-    AudioStoryError
-    ├── InstructionError     the text, duration or media a person asked with
-    ├── FormatError          text that is not a story in the form of Eq. 1
-    ├── PlanError            a ``story.json`` that cannot be sounded
-    ├── ConfigError          an unknown or ill-typed configuration field
-    ├── ShapeError           tensors that do not fit together
-    ├── CheckpointError      missing, truncated, tampered or foreign weights
-    ├── AudioError           samples or sound files that cannot be used
-    ├── CorpusError          rows or clips of a training corpus
-    ├── OutputError          a place that cannot be written, or must not be overwritten
-    ├── TrainingError        a run that cannot go on
-    └── MissingExtraError    an optional package that is not installed
+AudioStoryError
+├── InstructionError     the text, duration or media a person asked with
+├── FormatError          text that is not a story in the form of Eq. 1
+├── PlanError            a ``story.json`` that cannot be sounded
+├── ConfigError          an unknown or ill-typed configuration field
+├── ShapeError           tensors that do not fit together
+├── CheckpointError      missing, truncated, tampered or foreign weights
+├── AudioError           samples or sound files that cannot be used
+├── CorpusError          rows or clips of a training corpus
+├── OutputError          a place that cannot be written, or must not be overwritten
+├── TrainingError        a run that cannot go on
+└── MissingExtraError    an optional package that is not installed
 """
 
 

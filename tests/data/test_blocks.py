@@ -14,6 +14,7 @@ from audiostory.data.blocks import (
     attention_mask,
     collate,
     packed,
+    packed_caption,
 )
 from audiostory.data.cache import pack
 from audiostory.data.stories import StoryFile
@@ -76,3 +77,14 @@ def test_sounds_are_cut_to_whole_patches_within_the_bound(tmp_path: Path, length
     assert batch["latents_XTC"].shape[1] % 2 == 0
     assert batch["semantic_XSD"].shape == (4, 4, 24)
     assert batch["text_ids_BL"].shape[0] == 1
+
+
+def test_a_single_sound_is_one_block_after_its_own_caption() -> None:
+    tokenizer = tiny_tokenizer()
+    sound = packed_caption("A bell ringing", 4.0, tokenizer, TOKENS)
+    text = tokenizer.decode(sound.ids)
+    assert text.count("A bell ringing") == 2
+    assert "The total duration is 4.0 seconds." in text
+    assert text.endswith(TOKENS.bridge_block())
+    assert sound.ids[sound.block_starts[0]] == tokenizer.token_id(TOKENS.semantic_open)
+    assert sound.positions == list(range(len(sound.ids)))

@@ -92,11 +92,11 @@ def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:
 
 
 def test_weights_of_another_size_are_refused(paths: Paths) -> None:
-    bench(paths).train(short("nano/openings"))
+    bench(paths).train(short("nano/copies"))
     config = tiny_config()
     larger = replace(config, llm=replace(config.llm, intermediate_size=64))
     with pytest.raises(TrainingError, match="other sizes"):
-        Workbench(larger, paths).load(("nano/openings",))
+        Workbench(larger, paths).load(("nano/copies",))
 
 
 def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:

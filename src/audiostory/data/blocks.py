@@ -18,11 +18,20 @@ from torch import Tensor
 
 from audiostory.data.cache import Ragged
 from audiostory.data.manifest import StoryRow
-from audiostory.data.sounds import draw, step_generator
-from audiostory.data.stories import StoryFile, pad, prompt_of, story_of, text_sequence
+from audiostory.data.sounds import SoundLatents, draw, step_generator
+from audiostory.data.stories import (
+    StoryFile,
+    StoryTexts,
+    pad,
+    prompt_of,
+    story_of,
+    text_sequence,
+)
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.grammar import Fixed, slots_of
-from audiostory.story.tokens import SpecialTokens
+from audiostory.story.grammar import Fixed, clip_slots_of, slots_of
+from audiostory.story.prompt import chat_prompt, instruction_text
+from audiostory.story.tokens import SpecialTokens, clean_field
+from audiostory.story.types import Clip, Instruction
 
 HEAD = 0
 """Segment of the prompt and the storyline, which every block sees."""
@@ -64,6 +73,23 @@ def packed(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> P
     return Packed(ids, segments, positions, block_starts)
 
 
+def packed_caption(
+    caption: str, duration_s: float, tokenizer: StoryTokenizer, tokens: SpecialTokens
+) -> Packed:
+    """A single sound: the caption as instruction, nothing reasoned, one block (Stage I, Sec. 4.3)."""
+    asked = instruction_text(Instruction(text=caption, duration_s=duration_s))
+    ids = tokenizer.encode(chat_prompt(asked)) + tokenizer.encode(tokens.think_close)
+    head_length, block_start = len(ids), 0
+    clip = Clip(caption=clean_field(caption), duration_s=duration_s)
+    for slot, text in clip_slots_of(clip, tokens):
+        if text == tokens.bridge_block():
+            block_start = len(ids)
+        if not (isinstance(slot, Fixed) and text == tokens.gen_close):
+            ids += tokenizer.encode(text)
+    segments = [HEAD] * head_length + [1] * (len(ids) - head_length)
+    return Packed(ids, segments, list(range(len(ids))), [block_start])
+
+
 def attention_mask(segments_BL: Tensor) -> Tensor:
     """Who may attend to whom, ``(B, 1, L, L)``: earlier positions of the head or the own block."""
     length = segments_BL.shape[1]
@@ -84,6 +110,39 @@ def collate(stories: Sequence[Packed]) -> dict[str, Tensor]:
     batch["rows_X"] = torch.arange(len(stories)).repeat_interleave(counts)
     batch["starts_X"] = torch.tensor([start for story in stories for start in story.block_starts])
     return batch
+
+
+@dataclass(frozen=True)
+class CaptionClips:
+    """Single sounds with what their bridge tokens have to say (Stage I), and stories as text."""
+
+    sounds: SoundLatents
+    texts: Sequence[str]
+    """What the rows of ``sounds.features`` say."""
+    tokenizer: StoryTokenizer
+    tokens: SpecialTokens
+    stories: StoryTexts
+
+    def batch_at(self, step: int) -> dict[str, Tensor]:
+        """A packed batch with targets and latents, and stories as text."""
+        sounds = self.sounds.batch_at(step)
+        captions = [self.texts[row] for row in sounds["wording_B"].tolist()]
+        durations_s = [round(duration_s, 1) for duration_s in sounds["duration_B"].tolist()]
+        batch = collate(
+            [
+                packed_caption(caption, duration_s, self.tokenizer, self.tokens)
+                for caption, duration_s in zip(captions, durations_s, strict=True)
+            ]
+        )
+        batch["semantic_XSD"] = sounds["semantic_BSD"]
+        batch["latents_XTC"], batch["duration_X"] = sounds["latents_BTC"], sounds["duration_B"]
+        batch["frame_mask_XT"] = torch.ones(sounds["latents_BTC"].shape[:2], dtype=torch.bool)
+        return batch | as_text(self.stories.batch_at(step))
+
+
+def as_text(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of texts under the names it has beside a packed batch."""
+    return {f"text_{name}": value for name, value in batch.items()}
 
 
 @dataclass(frozen=True)
@@ -118,8 +177,7 @@ class StoryClips:
             self.stories[draw(len(self.stories), generator)]
             for _ in range(max(1, self.batch_size // 2))
         ]
-        texts = pad([text_sequence(row, self.tokenizer, self.tokens) for row in others])
-        batch |= {f"text_{name}": value for name, value in texts.items()}
+        batch |= as_text(pad([text_sequence(row, self.tokenizer, self.tokens) for row in others]))
         if self.latents is not None:
             clips = [
                 self.latents[self.first_clips[index] + offset].float()

@@ -137,7 +137,11 @@ class SoundLatents:
     """How often a sound shorter than the clip is heard again after a pause."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """``latents_BTC``, ``semantic_BSD`` and ``duration_B`` of one step; one length for all."""
+        """One step's sounds, all of one length.
+
+        ``latents_BTC``, ``duration_B``, ``semantic_BSD`` and ``wording_B``: the rows of
+        ``features`` that ``semantic_BSD`` are.
+        """
         generator = step_generator(self.seed, step)
         length_s = self.lengths_s[draw(len(self.lengths_s), generator)]
         num_frames = round(length_s * self.frames_per_s / self.patch_frames) * self.patch_frames
@@ -150,6 +154,7 @@ class SoundLatents:
         return {
             "latents_BTC": torch.stack(latents),
             "semantic_BSD": self.features[texts].float(),
+            "wording_B": torch.tensor(texts),
             "duration_B": torch.full((len(chosen),), num_frames / self.frames_per_s),
         }
 

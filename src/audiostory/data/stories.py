@@ -133,7 +133,7 @@ class StoryTexts:
     """Tokens kept of the start of each story, to learn copying on short texts first."""
     copies: int = 0
     """Sequences of each batch that are random tokens said twice."""
-    copy_length: int = 32
+    copy_length: int = 24
     """Most tokens said twice."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:

@@ -72,8 +72,8 @@ class PooledSpans(SemanticTarget):
     before, or ``mean_D`` and ``deviation_D`` be set to what it found then.
     """
 
-    mean_D: Tensor  # noqa: N815
-    deviation_D: Tensor  # noqa: N815
+    mean_D: Tensor
+    deviation_D: Tensor
 
     def __init__(self, encoder: TextEncoder, num_semantic: int) -> None:
         super().__init__(encoder, num_semantic)

@@ -24,18 +24,33 @@ NANO_CODEC = StageConfig(
 )
 """The codec's decoder; its encoder is fitted in closed form before the first step."""
 
+NANO_COPIES = StageConfig(
+    name="nano/copies",
+    objective="text",
+    data="copies",
+    trainable=("llm",),
+    weights={"text": 1.0},
+    optim=OptimConfig(
+        learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.5, ema_decay=0.98
+    ),
+    steps=400,
+    batch_size=64,
+)
+"""Random tokens said twice: a random start learns to copy within a few hundred steps, which it does
+not within thousands of stories, where most of what follows can be guessed without looking back."""
+
 NANO_OPENINGS = StageConfig(
     name="nano/openings",
     objective="text",
     data="story_openings",
+    starts_from=("nano/copies",),
     trainable=("llm",),
     weights={"text": 1.0},
     optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100, final_rate=0.5),
     steps=6_000,
     batch_size=32,
 )
-"""Eq. 2 on the openings of stories, from a random start: copying is learned soonest where the
-copied words are near."""
+"""Eq. 2 on the openings of stories, where the words to copy are near, beside more copies."""
 
 NANO_LLM = StageConfig(
     name="nano/llm",
@@ -65,25 +80,36 @@ NANO_DIT = StageConfig(
 NANO_WARM = StageConfig(
     name="nano/stage1-warm",
     objective="story",
-    data="story_clips",
+    data="caption_clips",
     starts_from=("nano/codec", "nano/llm", "nano/dit"),
     trainable=("llm", "semantic_head"),
     weights={"semantic": 1.0, "text": 1.0},
-    optim=OptimConfig(learning_rate=5e-4, betas=(0.9, 0.98)),
-    steps=4_000,
-    batch_size=8,
+    optim=OptimConfig(learning_rate=1e-3, betas=(0.9, 0.98)),
+    steps=6_000,
+    batch_size=32,
 )
-"""Eq. 3: the semantic head learns the teacher's features of each caption (Stage I-Warm).
+"""Eq. 3: the semantic head learns the teacher's features of single captions (Stage I-Warm).
 
 The text loss stays on, for nano trains its whole LLM: there is no frozen one under a LoRA that
 could not forget.
 """
 
+NANO_WHOLE = replace(
+    NANO_WARM,
+    name="nano/stage1-whole",
+    starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
+    trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
+    weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
+    optim=replace(NANO_WARM.optim, learning_rate=5e-4),
+    steps=4_000,
+)
+"""Eq. 6: all of the bridge and the DiT on single sounds (Stage I-Whole)."""
+
 NANO_STORY = StageConfig(
     name="nano/stage3",
     objective="story",
     data="story_clips",
-    starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
+    starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-whole"),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 0.5, "flow": 1.0},
     optim=OptimConfig(
@@ -96,7 +122,16 @@ NANO_STORY = StageConfig(
 
 RECIPES = {
     stage.name: stage
-    for stage in (NANO_CODEC, NANO_OPENINGS, NANO_LLM, NANO_DIT, NANO_WARM, NANO_STORY)
+    for stage in (
+        NANO_CODEC,
+        NANO_COPIES,
+        NANO_OPENINGS,
+        NANO_LLM,
+        NANO_DIT,
+        NANO_WARM,
+        NANO_WHOLE,
+        NANO_STORY,
+    )
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from audiostory.data.blocks import StoryClips
+from audiostory.data.blocks import CaptionClips, StoryClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.errors import TrainingError
@@ -123,7 +123,7 @@ def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
-def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
+def single_sounds(materials: Materials, stage: StageConfig) -> SoundLatents:
     """Latents of single sounds with text features."""
     return SoundLatents(
         latents=materials.latents,
@@ -135,6 +135,30 @@ def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
         frames_per_s=materials.frames_per_s,
         patch_frames=materials.model.config.dit.patch_frames,
         batch_size=stage.batch_size,
+    )
+
+
+def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Latents of single sounds with text features."""
+    return single_sounds(materials, stage).batch_at
+
+
+def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Bridge blocks of single sounds, and an eighth as many stories as text."""
+    tokens = materials.model.config.tokens
+    stories = StoryTexts(
+        materials.stories,
+        materials.tokenizer,
+        tokens,
+        stage.seed,
+        max(1, stage.batch_size // 8),
+    )
+    return CaptionClips(
+        sounds=single_sounds(materials, stage),
+        texts=materials.texts,
+        tokenizer=materials.tokenizer,
+        tokens=tokens,
+        stories=stories,
     ).batch_at
 
 
@@ -149,8 +173,20 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
+def copies(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Random tokens said twice."""
+    return StoryTexts(
+        materials.stories,
+        materials.tokenizer,
+        materials.model.config.tokens,
+        stage.seed,
+        stage.batch_size,
+        copies=stage.batch_size,
+    ).batch_at
+
+
 def story_openings(materials: Materials, stage: StageConfig) -> BatchAt:
-    """The openings of stories, and as many random tokens said twice."""
+    """The openings of stories, and a quarter of random tokens said twice."""
     return StoryTexts(
         materials.stories,
         materials.tokenizer,
@@ -158,7 +194,7 @@ def story_openings(materials: Materials, stage: StageConfig) -> BatchAt:
         stage.seed,
         stage.batch_size,
         max_tokens=OPENING_TOKENS,
-        copies=stage.batch_size // 2,
+        copies=stage.batch_size // 4,
     ).batch_at
 
 
@@ -183,7 +219,9 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
 SOURCES: dict[str, Callable[[Materials, StageConfig], BatchAt]] = {
     "sound_segments": sound_segments,
     "sound_latents": sound_latents,
+    "caption_clips": caption_clips,
     "story_texts": story_texts,
+    "copies": copies,
     "story_openings": story_openings,
     "story_clips": story_clips,
 }
