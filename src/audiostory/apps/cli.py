@@ -13,6 +13,7 @@ import typer
 import audiostory
 from audiostory.apps import measuring, options, training
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
+from audiostory.apps.progress import show
 from audiostory.apps.work import (
     check_new_plan,
     check_track,
@@ -23,6 +24,7 @@ from audiostory.apps.work import (
     resumed,
     screen,
     store_for,
+    until_planned,
     with_plan_saved,
     with_settings,
 )
@@ -93,13 +95,11 @@ def plan(  # noqa: PLR0913 - one parameter per option
         check_can_write(output, overwrite=overwrite)
         pipeline = loaded(model or DEFAULT_MODEL, device)
 
-        from audiostory.apps.progress import tell
-        from audiostory.story.plan import save_plan
-
-        story = pipeline.plan(instruction, seed=seed, settings=options.settings_from(settings))
-        save_plan(story, output, overwrite=overwrite)
+        steps_made = until_planned(
+            pipeline.stream(instruction, seed=seed, settings=options.settings_from(settings))
+        )
+        show(with_plan_saved(steps_made, output, overwrite=overwrite), screen(quiet=quiet))
         if not quiet:
-            tell(story, screen())
             typer.echo(f"{output}: edit it, then: audiostory render {output} -o story.wav")
 
 

@@ -11,42 +11,34 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from audiostory.generate.narration import Narration
     from audiostory.generate.narration import Progress as Step
     from audiostory.story.plan import Plan
 
 
-def show(steps: Iterable[Step], console: Console) -> Narration:
-    """Draw the steps as they come; the narration that the last of them holds."""
-    from audiostory.generate.narration import (
-        ClipReady,
-        NarrationReady,
-        PassagePlanned,
-        StorylineReady,
-    )
+def show(steps: Iterable[Step], console: Console) -> Step:
+    """Draw the steps as they come; the last of them."""
+    from audiostory.generate.narration import ClipReady, PassagePlanned, StorylineReady
 
     columns = (TextColumn("{task.description:<8}"), BarColumn(), TextColumn("{task.fields[at]}"))
+    last: Step | None = None
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
-        planning = bars.add_task("planning", total=None, at="", visible=False)
-        clips = bars.add_task("clips", total=None, at="", visible=False)
+        bar = bars.add_task("starting", total=None, at="")
         for step in steps:
+            last = step
             match step:
-                case PassagePlanned():
-                    at = f"{step.until_s:g} of {step.total_s:g} s"
+                case PassagePlanned(until_s=until_s, total_s=total_s):
+                    at = f"{until_s:g} of {total_s:g} s"
                     bars.update(
-                        planning, total=step.total_s, completed=step.until_s, at=at, visible=True
+                        bar, description="planning", total=total_s, completed=until_s, at=at
                     )
                 case StorylineReady(plan):
-                    bars.update(planning, visible=False)
                     tell(plan, console)
-                case ClipReady():
-                    at = f"{step.index + 1} of {step.total}"
-                    bars.update(
-                        clips, total=step.total, completed=step.index + 1, at=at, visible=True
-                    )
-                case NarrationReady(narration):
-                    return narration
-    raise AssertionError("the stream ended without a narration")
+                    bars.update(bar, description="clips", total=len(plan.clips), completed=0, at="")
+                case ClipReady(index=index, total=total):
+                    at = f"{index + 1} of {total}"
+                    bars.update(bar, description="clips", total=total, completed=index + 1, at=at)
+    assert last is not None
+    return last
 
 
 def tell(plan: Plan, console: Console) -> None:

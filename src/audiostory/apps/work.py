@@ -29,9 +29,9 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
 
-def screen() -> Console:
+def screen(*, quiet: bool = False) -> Console:
     """Where progress and mistakes are shown: standard error."""
-    return Console(stderr=True)
+    return Console(stderr=True, quiet=quiet)
 
 
 @contextmanager
@@ -158,6 +158,16 @@ def short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def until_planned(steps: Iterator[Progress]) -> Iterator[Progress]:
+    """The steps up to the finished plan; no clip is made."""
+    from audiostory.generate.narration import StorylineReady
+
+    for step in steps:
+        yield step
+        if isinstance(step, StorylineReady):
+            return
+
+
 def with_plan_saved(
     steps: Iterator[Progress], path: Path, *, overwrite: bool
 ) -> Iterator[Progress]:
@@ -177,9 +187,12 @@ def finish(
     """Follow the steps to the end, write the track and say what came of it."""
     from audiostory.apps.progress import show
     from audiostory.audio.waveform import save
+    from audiostory.generate.narration import NarrationReady
 
     began = time.perf_counter()
-    narration = show(steps, Console(stderr=True, quiet=quiet))
+    last = show(steps, screen(quiet=quiet))
+    assert isinstance(last, NarrationReady)
+    narration = last.narration
     save(narration.waveform, files.track, overwrite=overwrite)
     if picture:
         from audiostory.audio.picture import draw_story

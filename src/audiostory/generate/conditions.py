@@ -13,6 +13,7 @@ Shapes: ``L`` tokens, ``H`` LLM width, ``S`` semantic and ``R`` residual tokens,
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -125,8 +126,9 @@ def windows_of(plan: Plan, limits: ReadingLimits) -> list[Window]:
 
     A plan no longer than a passage is one window. An event longer than a passage stands alone.
     """
+    story = story_of(plan)
     groups: list[list[Event]] = []
-    for event in sorted(story_of(plan).storyline.events, key=lambda event: event.start_s):
+    for event in sorted(story.storyline.events, key=lambda event: event.start_s):
         is_full = groups and (
             event.end_s - groups[-1][0].start_s > limits.passage_s
             or len(groups[-1]) == limits.max_events
@@ -136,31 +138,26 @@ def windows_of(plan: Plan, limits: ReadingLimits) -> list[Window]:
         groups[-1].append(event)
     starts_s = [0.0, *(group[0].start_s for group in groups[1:])]
     ends_s = [*starts_s[1:], plan.duration_s]
+    clips: list[dict[int, Clip]] = [{} for _ in groups]
+    for index, clip in enumerate(plan.clips):
+        clips[bisect.bisect_right(starts_s, clip.start_s) - 1][index] = story.clips[index]
     return [
-        _window(plan, group, start_s, end_s)
-        for group, start_s, end_s in zip(groups, starts_s, ends_s, strict=True)
+        Window(
+            text=plan.instruction.text,
+            duration_s=end_s - start_s,
+            storyline=Storyline(
+                summary=story.storyline.summary,
+                events=tuple(_moved(event, -start_s) for event in group),
+            ),
+            clips=own,
+        )
+        for group, start_s, end_s, own in zip(groups, starts_s, ends_s, clips, strict=True)
     ]
 
 
-def _window(plan: Plan, events: list[Event], start_s: float, end_s: float) -> Window:
-    is_last = end_s == plan.duration_s
-    story = story_of(plan)
-    return Window(
-        text=plan.instruction.text,
-        duration_s=end_s - start_s,
-        storyline=Storyline(
-            summary=story.storyline.summary,
-            events=tuple(
-                replace(event, start_s=event.start_s - start_s, end_s=event.end_s - start_s)
-                for event in events
-            ),
-        ),
-        clips={
-            index: story.clips[index]
-            for index, clip in enumerate(plan.clips)
-            if start_s <= clip.start_s < end_s or (is_last and clip.start_s >= end_s)
-        },
-    )
+def _moved(event: Event, by_s: float) -> Event:
+    """The event ``by_s`` seconds later."""
+    return replace(event, start_s=event.start_s + by_s, end_s=event.end_s + by_s)
 
 
 class ConditionReader:

@@ -68,9 +68,18 @@ class AudioStoryPipeline:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_dir: str = DEFAULT_MODEL, *, device: str = "cpu"
+        cls,
+        name_or_dir: str = DEFAULT_MODEL,
+        *,
+        device: str = "cpu",
+        reasoner: ReasonerConfig | None = None,
     ) -> AudioStoryPipeline:
         """A pipeline with the model of that name, or in that folder.
+
+        Args:
+            name_or_dir: a known name, or the folder of a checkpoint.
+            device: where to compute.
+            reasoner: how stories are planned.
 
         Raises:
             CheckpointError: if there is no such model, or its files are damaged.
@@ -78,7 +87,11 @@ class AudioStoryPipeline:
         folder = resolve_model(name_or_dir)
         loaded = from_pretrained(folder, device=device)
         return cls(
-            loaded.model, loaded.tokenizer, name=name_or_dir, fingerprint=fingerprint_of(folder)
+            loaded.model,
+            loaded.tokenizer,
+            name=name_or_dir,
+            fingerprint=fingerprint_of(folder),
+            reasoner=reasoner,
         )
 
     def plan(
