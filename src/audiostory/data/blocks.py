@@ -76,7 +76,7 @@ def packed(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> P
 def packed_caption(
     caption: str, duration_s: float, tokenizer: StoryTokenizer, tokens: SpecialTokens
 ) -> Packed:
-    """A single sound: the caption as instruction, nothing reasoned, one block (Stage I, Sec. 4.3)."""
+    """A single sound: the caption as instruction, nothing reasoned, one block (Stage I)."""
     asked = instruction_text(Instruction(text=caption, duration_s=duration_s))
     ids = tokenizer.encode(chat_prompt(asked)) + tokenizer.encode(tokens.think_close)
     head_length, block_start = len(ids), 0
@@ -126,7 +126,7 @@ class CaptionClips:
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """A packed batch with targets and latents, and stories as text."""
         sounds = self.sounds.batch_at(step)
-        captions = [self.texts[row] for row in sounds["wording_B"].tolist()]
+        captions = [self.texts[int(row)] for row in sounds["wording_B"]]
         durations_s = [round(duration_s, 1) for duration_s in sounds["duration_B"].tolist()]
         batch = collate(
             [

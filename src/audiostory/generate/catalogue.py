@@ -20,6 +20,11 @@ def resolve_model(name_or_dir: str) -> Path:
     """
     known = ", ".join(KNOWN_MODELS)
     folder = KNOWN_MODELS.get(name_or_dir, Path(name_or_dir).expanduser())
+    if name_or_dir in KNOWN_MODELS and not folder.is_dir():
+        raise CheckpointError(
+            f"the weights of {name_or_dir!r} are not part of this installation: train them "
+            "(docs/nano.md), or give the folder of a model with --model"
+        )
     if not folder.is_dir():
         raise CheckpointError(
             f"no model {name_or_dir!r}: known models are {known}; or give the folder of a "

@@ -159,6 +159,9 @@ class NanoCodec(Autoencoder):
 
     patch_mean_P: Tensor
     axes_PC: Tensor
+    """Columns: a principal axis divided by the standard deviation along it."""
+    back_CP: Tensor
+    """Rows: a principal axis times the standard deviation along it."""
 
     def __init__(self, config: NanoCodecConfig) -> None:
         super().__init__()
@@ -167,7 +170,6 @@ class NanoCodec(Autoencoder):
         self.log_mel = LogMel(config)
         self.register_buffer("patch_mean_P", torch.zeros(patch_size))
         self.register_buffer("axes_PC", torch.eye(patch_size, config.latent_channels))
-        """Columns: a principal axis divided by the standard deviation along it."""
         self.register_buffer("back_CP", torch.eye(config.latent_channels, patch_size))
         width = config.decoder_width
         self.stem = nn.Conv1d(config.num_mels + config.noise_channels, width, 7, padding=3)

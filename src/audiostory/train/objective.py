@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from audiostory.data.blocks import attention_mask
@@ -54,7 +54,7 @@ class FlowObjective:
     """
 
     dit: DiffusionTransformer
-    null_condition_1SD: nn.Parameter
+    null_condition_1SD: Tensor
     noise_levels: str
     null_share: float = 0.1
     """How often a condition is replaced by the null condition, for guidance."""

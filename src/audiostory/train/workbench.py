@@ -20,6 +20,7 @@ from audiostory.data.stories import StoryTexts
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.checkpoint import save_pretrained, stored
+from audiostory.models.codec import NanoCodec
 from audiostory.models.seeding import seeded
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import (
@@ -230,6 +231,7 @@ SOURCES: dict[str, Callable[[Materials, StageConfig], BatchAt]] = {
 
 def codec_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Reconstruction of the waveform."""
+    assert isinstance(model.codec, NanoCodec)  # materials.codec has refused others
     return CodecObjective(model.codec)
 
 
