@@ -71,7 +71,6 @@ def tiny_config() -> AudioStoryConfig:
             latent_channels=8,
             decoder_width=16,
             decoder_blocks=1,
-            noise_channels=2,
         ),
         flow=FlowConfig(steps=2, guidance_scale=2.0),
         tokens=SpecialTokens(

@@ -11,7 +11,7 @@ from audiostory.models.seeding import seeded
 
 CONFIG = NanoCodecConfig(
     sample_rate_hz=8000, fft_size=256, hop=80, num_mels=16, patch_frames=4, latent_channels=64,
-    decoder_width=16, decoder_blocks=1, noise_channels=2,
+    decoder_width=16, decoder_blocks=1,
 )  # fmt: skip
 
 
@@ -89,3 +89,11 @@ def test_stereo_is_refused() -> None:
 def test_samples_that_fill_no_whole_mel_frame_are_refused_by_the_front_end() -> None:
     with pytest.raises(ShapeError, match="hop"):
         codec().log_mel(torch.zeros(1, 81))
+
+
+def test_noise_spectra_have_unit_power() -> None:
+    made = codec()
+    noise = made.noise(made.config.hop * 400)
+    assert float(made.head.noise_spectrum(noise).abs().square().mean()) == pytest.approx(
+        1, abs=0.05
+    )

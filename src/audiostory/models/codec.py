@@ -49,8 +49,10 @@ class NanoCodecConfig:
     """Channels of the decoder's blocks."""
     decoder_blocks: int = 8
     """ConvNeXt blocks at mel rate."""
-    noise_channels: int = 8
-    """Noise the decoder may turn into the phases of hiss, rain and wind."""
+
+
+MAX_LOG = 7.0
+"""Largest log magnitude of a frame's spectrum: beyond what full-scale samples can have."""
 
 
 class LogMel(nn.Module):
@@ -118,7 +120,13 @@ class ConvNeXtBlock(nn.Module):
 
 
 class InverseStftHead(nn.Module):
-    """Magnitude and phase per frame, summed to samples by an inverse STFT."""
+    """Two spectra per frame, a tonal one and filtered noise, summed to samples by an inverse STFT.
+
+    The tonal spectrum has a phase of its own, which smooth log-mel frames can tell for tones and
+    onsets but not for hiss: told to guess, a network repeats itself at the frame rate and buzzes.
+    So noise is given, and the network says how much of it each frequency has (as in DDSP,
+    arXiv:2001.04643, Sec. 3.2).
+    """
 
     window: Tensor
 
@@ -126,17 +134,25 @@ class InverseStftHead(nn.Module):
         super().__init__()
         self.fft_size = config.fft_size
         self.hop = config.hop
-        self.out = nn.Linear(config.decoder_width, config.fft_size + 2)
+        self.out = nn.Linear(config.decoder_width, 3 * (config.fft_size // 2 + 1))
         window = torch.hann_window(config.fft_size)
         self.register_buffer("window", window, persistent=False)
 
-    def forward(self, hidden_BMW: Tensor) -> Tensor:
-        """Samples ``(B, N)``, N = M * hop."""
-        log_magnitude_BMK, phase_BMK = self.out(hidden_BMW).float().chunk(2, dim=-1)
-        magnitude_BMK = log_magnitude_BMK.clamp(max=7.0).exp()
-        spectrum_BMK = torch.polar(magnitude_BMK, phase_BMK)
+    def forward(self, hidden_BMW: Tensor, noise_BN: Tensor) -> Tensor:
+        """Samples ``(B, N)``, N = M * hop, of hidden frames and white noise of the same length."""
+        log_tone_BMK, phase_BMK, log_noise_BMK = self.out(hidden_BMW).float().chunk(3, dim=-1)
+        tone_BMK = torch.polar(log_tone_BMK.clamp(max=MAX_LOG).exp(), phase_BMK)
+        share_BMK = log_noise_BMK.clamp(max=MAX_LOG).exp()
+        spectrum_BMK = tone_BMK + share_BMK * self.noise_spectrum(noise_BN)
         frames_BMn = torch.fft.irfft(spectrum_BMK, n=self.fft_size) * self.window
         return self.overlap_add(frames_BMn)
+
+    def noise_spectrum(self, noise_BN: Tensor) -> Tensor:
+        """Spectra ``(B, M, K)`` of white noise, of mean square one."""
+        margin = self.fft_size - self.hop
+        padded = functional.pad(noise_BN, (margin // 2, margin - margin // 2))
+        frames_BMn = padded.unfold(1, self.fft_size, self.hop) * self.window
+        return torch.fft.rfft(frames_BMn) / self.window.square().sum().sqrt()
 
     def overlap_add(self, frames_BMn: Tensor) -> Tensor:
         """Frames at their hops, weighted so that the windows sum to one; margins cut off."""
@@ -172,7 +188,7 @@ class NanoCodec(Autoencoder):
         self.register_buffer("axes_PC", torch.eye(patch_size, config.latent_channels))
         self.register_buffer("back_CP", torch.eye(config.latent_channels, patch_size))
         width = config.decoder_width
-        self.stem = nn.Conv1d(config.num_mels + config.noise_channels, width, 7, padding=3)
+        self.stem = nn.Conv1d(config.num_mels, width, 7, padding=3)
         self.blocks = nn.ModuleList(ConvNeXtBlock(width) for _ in range(config.decoder_blocks))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.head = InverseStftHead(config)
@@ -223,22 +239,21 @@ class NanoCodec(Autoencoder):
     def decode(self, latents_BTC: Tensor) -> Tensor:
         """Samples ``(B, 1, N)`` of latents, N = T * hop; the same latents give the same samples."""
         mel_BMF = self.mel(latents_BTC)
-        noise_BMn = self.noise(mel_BMF.shape[1]).to(mel_BMF).expand(mel_BMF.shape[0], -1, -1)
-        return self.decode_mel(mel_BMF, noise_BMn)
+        noise_1N = self.noise(mel_BMF.shape[1] * self.config.hop)
+        return self.decode_mel(mel_BMF, noise_1N.to(mel_BMF).expand(mel_BMF.shape[0], -1))
 
-    def noise(self, num_frames: int) -> Tensor:
-        """The fixed noise ``(1, M, n)`` that inference feeds the decoder."""
+    def noise(self, num_samples: int) -> Tensor:
+        """The white noise ``(1, N)`` that inference gives the decoder, always the same."""
         generator = torch.Generator().manual_seed(0)
-        return torch.randn(1, num_frames, self.config.noise_channels, generator=generator)
+        return torch.randn(1, num_samples, generator=generator)
 
-    def decode_mel(self, mel_BMF: Tensor, noise_BMn: Tensor) -> Tensor:
-        """Samples ``(B, 1, N)`` of log-mel frames and noise."""
+    def decode_mel(self, mel_BMF: Tensor, noise_BN: Tensor) -> Tensor:
+        """Samples ``(B, 1, N)`` of log-mel frames and white noise, N = M * hop."""
         centred = (mel_BMF - math.log(self.config.floor)) / 4.0 - 1.0
-        joined_BcM = torch.cat([centred, noise_BMn], dim=-1).transpose(1, 2)
-        hidden_BMW = self.stem(joined_BcM).transpose(1, 2)
+        hidden_BMW = self.stem(centred.transpose(1, 2)).transpose(1, 2)
         for block in self.blocks:
             hidden_BMW = block(hidden_BMW)
-        return self.head(self.norm(hidden_BMW))[:, None]
+        return self.head(self.norm(hidden_BMW), noise_BN)[:, None]
 
     @torch.no_grad()
     def fit(self, patches_XP: Tensor) -> Tensor:

@@ -40,9 +40,10 @@ class CodecObjective:
         real_BN = batch["waveform_BN"]
         with torch.no_grad():
             mel_BMF = self.codec.mel(self.codec.encode(real_BN[:, None]))
-        shape = (*mel_BMF.shape[:2], self.codec.config.noise_channels)
-        noise_BMn = torch.randn(shape, generator=generator).to(mel_BMF)
-        made_BN = self.codec.decode_mel(mel_BMF, noise_BMn)[:, 0, : real_BN.shape[1]]
+        noise_BN = torch.randn(
+            len(real_BN), mel_BMF.shape[1] * self.codec.config.hop, generator=generator
+        )
+        made_BN = self.codec.decode_mel(mel_BMF, noise_BN.to(mel_BMF))[:, 0, : real_BN.shape[1]]
         return {"stft": stft_loss(made_BN, real_BN)}
 
 
