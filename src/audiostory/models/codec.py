@@ -240,20 +240,22 @@ class NanoCodec(Autoencoder):
         """Samples ``(B, 1, N)`` of latents, N = T * hop; the same latents give the same samples."""
         mel_BMF = self.mel(latents_BTC)
         noise_1N = self.noise(mel_BMF.shape[1] * self.config.hop)
-        return self.decode_mel(mel_BMF, noise_1N.to(mel_BMF).expand(mel_BMF.shape[0], -1))
+        (waveform_BCN,) = self.decode_mel(mel_BMF, noise_1N.to(mel_BMF).expand(len(mel_BMF), -1))
+        return waveform_BCN
 
     def noise(self, num_samples: int) -> Tensor:
         """The white noise ``(1, N)`` that inference gives the decoder, always the same."""
         generator = torch.Generator().manual_seed(0)
         return torch.randn(1, num_samples, generator=generator)
 
-    def decode_mel(self, mel_BMF: Tensor, noise_BN: Tensor) -> Tensor:
-        """Samples ``(B, 1, N)`` of log-mel frames and white noise, N = M * hop."""
+    def decode_mel(self, mel_BMF: Tensor, *noises_BN: Tensor) -> list[Tensor]:
+        """Samples ``(B, 1, N)`` of log-mel frames for each white noise given, N = M * hop."""
         centred = (mel_BMF - math.log(self.config.floor)) / 4.0 - 1.0
         hidden_BMW = self.stem(centred.transpose(1, 2)).transpose(1, 2)
         for block in self.blocks:
             hidden_BMW = block(hidden_BMW)
-        return self.head(self.norm(hidden_BMW), noise_BN)[:, None]
+        hidden_BMW = self.norm(hidden_BMW)
+        return [self.head(hidden_BMW, noise_BN)[:, None] for noise_BN in noises_BN]
 
     @torch.no_grad()
     def fit(self, patches_XP: Tensor) -> Tensor:

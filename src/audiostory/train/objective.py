@@ -24,7 +24,7 @@ from audiostory.models.codec import NanoCodec
 from audiostory.models.dit import DiffusionTransformer
 from audiostory.models.flow import flow_loss, interpolate, sample_sigmas, velocity_target
 from audiostory.models.llm import LanguageModel
-from audiostory.train.spectral import stft_loss
+from audiostory.train.spectral import energy_distance
 
 Batch = Mapping[str, Tensor]
 
@@ -36,15 +36,17 @@ class CodecObjective:
     codec: NanoCodec
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """``stft``: distance of the spectra through several windows."""
+        """``spectral``: energy distance through several windows (arXiv:2008.01160)."""
         real_BN = batch["waveform_BN"]
         with torch.no_grad():
             mel_BMF = self.codec.mel(self.codec.encode(real_BN[:, None]))
-        noise_BN = torch.randn(
-            len(real_BN), mel_BMF.shape[1] * self.codec.config.hop, generator=generator
+        shape = (2, len(real_BN), mel_BMF.shape[1] * self.codec.config.hop)
+        noises_2BN = torch.randn(shape, generator=generator).to(mel_BMF)
+        drawn_BN, again_BN = (
+            made_B1N[:, 0, : real_BN.shape[1]]
+            for made_B1N in self.codec.decode_mel(mel_BMF, *noises_2BN)
         )
-        made_BN = self.codec.decode_mel(mel_BMF, noise_BN.to(mel_BMF))[:, 0, : real_BN.shape[1]]
-        return {"stft": stft_loss(made_BN, real_BN)}
+        return {"spectral": energy_distance(real_BN, drawn_BN, again_BN)}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ NANO_CODEC = StageConfig(
     objective="codec",
     data="sound_segments",
     trainable=("codec",),
-    weights={"stft": 1.0},
+    weights={"spectral": 1.0},
     optim=OptimConfig(learning_rate=1e-3, betas=(0.8, 0.99)),
     steps=4_000,
     batch_size=16,
