@@ -52,7 +52,7 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(tmp_path
         part = trainer(tmp_path / "parts")
         part.resume()
         for _ in range(6):
-            part.train_step()
+            part.train_step(part.batch_at(part.step))
         part.run.save(part.state())
     assert part.step == whole.step
     assert torch.equal(weights(part), weights(whole))
@@ -67,14 +67,14 @@ def test_a_fresh_folder_has_nothing_to_resume(tmp_path: Path) -> None:
 
 def test_the_loss_falls(tmp_path: Path) -> None:
     run = trainer(tmp_path, replace(STAGE, steps=60))
-    first = run.train_step()["total"]
+    first = run.train_step(run.batch_at(0))["total"]
     run.train()
-    assert run.train_step()["total"] < first / 4
+    assert run.train_step(run.batch_at(0))["total"] < first / 4
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     good = trainer(tmp_path)
-    good.train_step()
+    good.train_step(good.batch_at(0))
     good.run.save(good.state())
     bad = trainer(tmp_path, target=float("nan"))
     bad.resume()
@@ -108,6 +108,14 @@ def test_a_weight_of_zero_leaves_the_gradients_unchanged(tmp_path: Path) -> None
         "other": 100 * losses["error"],
     }
     plain = trainer(tmp_path / "b")
-    with_other.train_step()
-    plain.train_step()
+    with_other.train_step(with_other.batch_at(0))
+    plain.train_step(plain.batch_at(0))
     assert torch.equal(weights(with_other), weights(plain))
+
+
+def test_worker_processes_change_no_number(tmp_path: Path) -> None:
+    alone, helped = trainer(tmp_path / "a"), trainer(tmp_path / "b")
+    helped.num_workers = 2
+    alone.train()
+    helped.train()
+    assert torch.equal(weights(alone), weights(helped))

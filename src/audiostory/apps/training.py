@@ -82,6 +82,9 @@ def train(  # noqa: PLR0913 - one parameter per option
     minutes: Annotated[float | None, typer.Option(help="Stop and checkpoint after this.")] = None,
     device: Device = "cpu",
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 (GPU).")] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that make batches ahead (GPU).")
+    ] = 0,
     debug: Debug = False,
 ) -> None:
     """Run a training recipe, or go on with it where it stopped."""
@@ -95,7 +98,11 @@ def train(  # noqa: PLR0913 - one parameter per option
         stage = recipe(name, steps=steps, batch_size=batch_size)
         paths = Paths(runs=runs, corpus=corpus, stories=stories, teacher=teacher, texts=texts)
         weights = workbench(size, paths).train(
-            stage, device=device, bf16=bf16, stop_after_s=None if minutes is None else 60 * minutes
+            stage,
+            device=device,
+            bf16=bf16,
+            num_workers=workers,
+            stop_after_s=None if minutes is None else 60 * minutes,
         )
         typer.echo(str(weights) if weights else f"{runs}: stopped early; run again to go on")
 

@@ -36,8 +36,8 @@ NANO_COPIES = StageConfig(
     steps=1_000,
     batch_size=64,
 )
-"""Random tokens said twice, so that a random start learns to copy before it learns anything else: in
-stories, most of what follows can be guessed without looking back."""
+"""Random tokens said twice, so that a random start learns to copy before it learns anything else:
+in stories, most of what follows can be guessed without looking back."""
 
 NANO_OPENINGS = StageConfig(
     name="nano/openings",

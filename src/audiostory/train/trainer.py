@@ -10,13 +10,14 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from audiostory.errors import TrainingError
 from audiostory.train.stages import OptimConfig, StageConfig
@@ -28,10 +29,24 @@ LOG_EVERY_S = 20.0
 SAVE_EVERY_S = 180.0
 """Seconds between checkpoints: what a kill can cost at most."""
 
+AHEAD = 4
+"""Batches each worker process makes ahead."""
+
 Batch = Mapping[str, Tensor]
 Losses = dict[str, Tensor]
 ComputeLosses = Callable[[Batch, torch.Generator], Losses]
 BatchAt = Callable[[int], Batch]
+
+
+class Steps(Dataset[Batch]):
+    """Batches by the number of their step."""
+
+    def __init__(self, batch_at: BatchAt) -> None:
+        self.batch_at = batch_at
+
+    def __getitem__(self, step: int) -> Batch:
+        """The batch of one step, whoever asks and whenever."""
+        return self.batch_at(step)
 
 
 class Averaged:
@@ -119,8 +134,9 @@ class Trainer:
         *,
         device: torch.device | str = "cpu",
         bf16: bool = False,
+        num_workers: int = 0,
     ) -> None:
-        self.stage, self.run = run.stage, run
+        self.stage, self.run, self.num_workers = run.stage, run, num_workers
         self.compute_losses, self.batch_at = compute_losses, batch_at
         self.device, self.bf16 = torch.device(device), bf16
         self.parameters = {k: v for group in groups.values() for k, v in group.items()}
@@ -171,8 +187,8 @@ class Trainer:
         started = last_logged = last_saved = time.monotonic()
         sums: dict[str, float] = {}
         since = 0
-        while self.step < self.stage.steps:
-            losses = self.train_step()
+        for batch in self.batches():
+            losses = self.train_step(batch)
             since += 1
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -191,12 +207,22 @@ class Trainer:
                 last_saved = now
         self.run.save(self.state())
 
-    def train_step(self) -> dict[str, float]:
-        """One step; the weighted sum and each loss as numbers."""
+    def batches(self) -> Iterable[Batch]:
+        """The batches of the steps to come, made ahead by worker processes if there are any."""
+        return DataLoader(
+            Steps(self.batch_at),
+            batch_size=None,
+            sampler=range(self.step, self.stage.steps),
+            num_workers=self.num_workers,
+            prefetch_factor=AHEAD if self.num_workers else None,
+        )
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """One step on a batch; the weighted sum and each loss as numbers."""
         share = rate_at(self.step, self.stage.steps, self.stage.optim)
         for options in self.optimizer.param_groups:
             options["lr"] = options["peak"] * share
-        batch = {key: value.to(self.device) for key, value in self.batch_at(self.step).items()}
+        batch = {key: value.to(self.device) for key, value in batch.items()}
         generator = torch.Generator().manual_seed((self.stage.seed + 1) * 7_919_777 + self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             losses = self.compute_losses(batch, generator)

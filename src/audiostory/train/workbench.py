@@ -53,6 +53,7 @@ class Workbench:
         *,
         device: str = "cpu",
         bf16: bool = False,
+        num_workers: int = 0,
         stop_after_s: float | None = None,
     ) -> Path | None:
         """Run a stage, or go on with it; the path of its weights once it is complete.
@@ -65,7 +66,15 @@ class Workbench:
         compute_losses = OBJECTIVES[stage.objective](self.model, stage)
         groups = self.model.to(device).train_only(stage.trainable)
         run = Run(self.paths.run(stage.name), stage)
-        trainer = Trainer(groups, compute_losses, batch_at, run, device=device, bf16=bf16)
+        trainer = Trainer(
+            groups,
+            compute_losses,
+            batch_at,
+            run,
+            device=device,
+            bf16=bf16,
+            num_workers=num_workers,
+        )
         if trainer.resume():
             log.info("%s goes on from step %d", stage.name, trainer.step)
         trainer.train(stop_after_s=stop_after_s)
