@@ -21,7 +21,7 @@ from tests.evaluate.sounds import RATE_HZ, TINY, bell, rain, write_corpus
 
 
 def _heard(group, answer, point, source):
-    return Heard(group, source, answer, answer, np.array([point, 0.0]))
+    return Heard(group, source, answer, False, np.array([point, 0.0]))
 
 
 def _report(generated):
@@ -117,3 +117,16 @@ def test_a_folder_of_clips_by_group_can_be_measured(tmp_path):
         tmp_path / "out",
     )
     assert report.sets["generated"].accuracy("rain") is None
+
+
+def test_doubted_answers_count_but_not_as_sure_and_groups_at_half_are_counted():
+    doubted = Heard("bell", "x", "bell", True, np.zeros(2))
+    report = _report([doubted, _heard("rain", "bell", 0.0, "y")])
+    assert report.sets["generated"].accuracy("bell") == 1.0
+    assert report.sets["generated"].accuracy("bell", sure=True) == 0.0
+    assert report.groups_at_half() == (1, 2)
+
+
+def test_groups_without_generated_clips_do_not_count_in_the_ratio_of_all():
+    report = _report([_heard("bell", "bell", 0.0, "x")])
+    assert report.ratio() == pytest.approx(1.0)

@@ -4,8 +4,9 @@ Three sets of clips go through one tagger: real test clips, the same through the
 generated ones. A group's accuracy on generated clips is read beside the real clips' own, and
 beside the spread of its clips: one good sound, made again and again, is recognised perfectly.
 
-- *accuracy*: the tagger's answer is the group, among all groups and "other" (macro: mean over
-  groups). *closed*: the same without the answer "other". A silent clip is always wrong.
+- *accuracy*: the likeliest of the tagger's groups is the right one (macro: mean over groups).
+  *sure*: and it is likelier than "none of the groups", which a tagger expects several times as
+  often as any group. A silent clip is always wrong.
 - *spread*: mean distance between two clips of a group in the tagger's space, over pairs from
   different sources (recordings, or renderings), as a ratio to the real clips' spread.
 """
@@ -31,7 +32,7 @@ from audiostory.evaluate.samples import (
     real_samples,
     rendered_samples,
 )
-from audiostory.evaluate.tagger import OTHER, Tagger, load_tagger
+from audiostory.evaluate.tagger import Tagger, load_tagger
 
 RESAMPLES = 1_000
 """Draws of recordings behind an interval."""
@@ -48,9 +49,9 @@ class Heard:
     group: str
     source: str
     answer: str
-    """A group, ``OTHER``, or ``SILENCE``."""
-    closed: str
     """The likeliest group, or ``SILENCE``."""
+    is_doubted: bool
+    """Whether the tagger finds it likelier that the clip is of none of its groups."""
     embedding: np.ndarray | None
     """(D,): where the clip lies; None for silence."""
 
@@ -77,15 +78,15 @@ class HeardSet:
         for one in heard:
             self.by_group[one.group].append(one)
 
-    def accuracy(self, group: str, *, closed: bool = False) -> float | None:
-        """Share of the group's clips that are recognised; None if it has none."""
+    def accuracy(self, group: str, *, sure: bool = False) -> float | None:
+        """Share of the group's clips that are recognised (without doubt); None if it has none."""
         clips = self.by_group.get(group, [])
-        hits = [(one.closed if closed else one.answer) == group for one in clips]
+        hits = [one.is_right and not (sure and one.is_doubted) for one in clips]
         return sum(hits) / len(hits) if hits else None
 
-    def macro(self, groups: Sequence[str], *, closed: bool = False) -> float:
+    def macro(self, groups: Sequence[str], *, sure: bool = False) -> float:
         """Mean accuracy over those of ``groups`` that have clips."""
-        shares = [self.accuracy(group, closed=closed) for group in groups]
+        shares = [self.accuracy(group, sure=sure) for group in groups]
         known = [share for share in shares if share is not None]
         return sum(known) / len(known) if known else float("nan")
 
@@ -134,17 +135,29 @@ class Report:
     """``real``, ``generated`` and, where there is a codec, ``reconstructed``."""
 
     def ratio(self, group: str | None = None, *, which: str = "generated") -> float | None:
-        """Accuracy on the set relative to real clips, of a group or of all (macro)."""
+        """Accuracy on the set relative to real clips, of a group or of all that both have (macro)."""
         own, real = self.sets[which], self.sets["real"]
         if group is None:
-            return _ratio(own.macro(self.groups), real.macro(self.groups))
+            shared = self._shared(which)
+            return _ratio(own.macro(shared), real.macro(shared))
         return _ratio(own.accuracy(group), real.accuracy(group))
+
+    def _shared(self, which: str) -> list[str]:
+        sets = (self.sets[which].by_group, self.sets["real"].by_group)
+        return [group for group in self.groups if all(group in by_group for by_group in sets)]
+
+    def groups_at_half(self, which: str = "generated") -> tuple[int, int]:
+        """Groups that reach half of their real clips' accuracy, and groups where that is not 0."""
+        ratios = [self.ratio(group, which=which) for group in self.groups]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return sum(ratio >= 0.5 for ratio in known), len(known)
 
     def ratio_interval(self, which: str = "generated") -> tuple[float, float]:
         """Where the macro ratio lies with 95 % of resampled recordings and renderings."""
         random = np.random.default_rng(0)
-        own = self.sets[which].resampled_macro(self.groups, random)
-        real = self.sets["real"].resampled_macro(self.groups, random)
+        shared = self._shared(which)
+        own = self.sets[which].resampled_macro(shared, random)
+        real = self.sets["real"].resampled_macro(shared, random)
         low, high = np.quantile(own / np.maximum(real, 1e-9), [0.025, 0.975])
         return float(low), float(high)
 
@@ -171,9 +184,10 @@ class Report:
             entry[name] = {
                 "clips": sum(map(len, own.by_group.values())),
                 "accuracy": own.macro(self.groups),
-                "closed_accuracy": own.macro(self.groups, closed=True),
+                "sure_accuracy": own.macro(self.groups, sure=True),
                 "ratio": self.ratio(which=name),
                 "ratio_interval": list(self.ratio_interval(name)),
+                "groups_at_half": list(self.groups_at_half(name)),
                 "spread_ratio": self.mean_spread_ratio(which=name),
                 "spread_ratio_recognised": self.mean_spread_ratio(which=name, recognised=True),
             }
@@ -186,7 +200,7 @@ class Report:
                 name: {
                     "clips": len(own.by_group.get(group, [])),
                     "accuracy": own.accuracy(group),
-                    "closed_accuracy": own.accuracy(group, closed=True),
+                    "sure_accuracy": own.accuracy(group, sure=True),
                     "heard_as": dict(own.confusion(group).most_common()),
                     "spread_ratio": self.spread_ratio(group, which=name),
                 }
@@ -208,16 +222,18 @@ class Report:
 
     def _summary_table(self) -> list[str]:
         lines = [
-            "| clips | number | accuracy | closed | ratio to real (95 %) | spread / real | "
-            "of the recognised |",
-            "|---|---|---|---|---|---|---|",
+            "| clips | number | accuracy | sure | ratio to real (95 %) | groups at half of real "
+            "| spread / real | of the recognised |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         for name, own in self.sets.items():
             low, high = self.ratio_interval(name)
+            reached, known = self.groups_at_half(name)
             lines.append(
                 f"| {name} | {sum(map(len, own.by_group.values()))} "
-                f"| {_cell(own.macro(self.groups))} | {_cell(own.macro(self.groups, closed=True))} "
+                f"| {_cell(own.macro(self.groups))} | {_cell(own.macro(self.groups, sure=True))} "
                 f"| {_cell(self.ratio(which=name))} ({low:.2f}-{high:.2f}) "
+                f"| {reached} of {known} "
                 f"| {_cell(self.mean_spread_ratio(which=name))} "
                 f"| {_cell(self.mean_spread_ratio(which=name, recognised=True))} |"
             )
@@ -242,7 +258,7 @@ class Report:
         return lines
 
     def _confusion_table(self, own: HeardSet) -> list[str]:
-        answers = (*self.groups, OTHER, SILENCE)
+        answers = (*self.groups, SILENCE)
         lines = ["| | " + " | ".join(answers) + " |", "|---" * (len(answers) + 1) + "|"]
         for group in self.groups:
             counts = own.confusion(group)
@@ -265,11 +281,11 @@ def hear(tagger: Tagger, samples: Iterable[Sample]) -> HeardSet:
 
 def _heard(tagger: Tagger, sample: Sample) -> Heard:
     if np.abs(sample.waveform.samples).max(initial=0.0) < SILENT_PEAK:
-        return Heard(sample.group, sample.source, SILENCE, SILENCE, None)
+        return Heard(sample.group, sample.source, SILENCE, is_doubted=True, embedding=None)
     tags = tagger.tags(sample.waveform)
-    answer = tagger.classes[int(tags.probabilities.argmax())]
-    closed = tagger.config.groups[int(tags.probabilities[:-1].argmax())]
-    return Heard(sample.group, sample.source, answer, closed, tags.embedding)
+    answer = tagger.config.groups[int(tags.probabilities[:-1].argmax())]
+    is_doubted = bool(tags.probabilities[-1] > tags.probabilities[:-1].max())
+    return Heard(sample.group, sample.source, answer, is_doubted, tags.embedding)
 
 
 def recognisability(

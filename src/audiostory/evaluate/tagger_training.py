@@ -64,7 +64,7 @@ class TaggerTraining:
     mixup: float = 0.3
     """Parameter of the beta distribution two windows are blended by; 0 blends none."""
     other_weight: float = 5.0
-    """How often ``OTHER`` is drawn; each group is drawn with weight 1."""
+    """How often ``OTHER`` is drawn, each group once: how sure of a group one has to be."""
     average: float = 0.995
     """Decay of the running average of the weights, which is what is kept."""
     validate_every: int = 200
