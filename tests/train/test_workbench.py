@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from audiostory.curate.compose import compose_stories
 from audiostory.errors import TrainingError
@@ -72,6 +73,24 @@ def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
     changed = {k for k, v in made.model.named_parameters() if not torch.equal(v, before[k])}
     assert changed
     assert all(name.startswith("codec.") for name in changed)
+
+
+@pytest.mark.parametrize("name", ["nano/codec", "nano/dit"])
+def test_whoever_runs_first_fits_the_encoder(paths: Paths, name: str) -> None:
+    made = bench(paths)
+    made.train(short(name))
+    fitted = load_file(paths.run("codec") / "encoder.safetensors")["codec.axes_PC"]
+    assert torch.equal(made.model.codec.axes_PC, fitted)
+    assert not torch.equal(fitted, torch.eye(*fitted.shape))
+
+
+def test_the_codec_learns_from_the_fitted_encoder(paths: Paths) -> None:
+    made = bench(paths)
+    weights = made.train(short("nano/codec"))
+    assert weights is not None
+    fitted = load_file(paths.run("codec") / "encoder.safetensors")
+    kept = load_file(weights)
+    assert all(torch.equal(kept[name], value) for name, value in fitted.items())
 
 
 def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:

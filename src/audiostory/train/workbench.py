@@ -129,7 +129,7 @@ def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
         SoundSampler(materials.rows),
         stage.seed,
         batch_size=stage.batch_size,
-        num_samples=materials.model.codec.sample_rate_hz,
+        num_samples=materials.codec.sample_rate_hz,  # fits the encoder, if no run has yet
     ).batch_at
 
 
