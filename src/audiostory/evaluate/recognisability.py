@@ -135,7 +135,7 @@ class Report:
     """``real``, ``generated`` and, where there is a codec, ``reconstructed``."""
 
     def ratio(self, group: str | None = None, *, which: str = "generated") -> float | None:
-        """Accuracy on the set relative to real clips, of a group or of all that both have (macro)."""
+        """Accuracy relative to real clips, of a group or of all that both sets have (macro)."""
         own, real = self.sets[which], self.sets["real"]
         if group is None:
             shared = self._shared(which)

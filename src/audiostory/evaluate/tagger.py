@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -335,8 +334,3 @@ def load_tagger(folder: Path) -> Tagger:
 
 def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
-
-
-def features_of(waveforms: Iterable[Waveform], config: TaggerConfig) -> list[Tensor]:
-    """``log_mel`` of every clip."""
-    return [log_mel(waveform, config) for waveform in waveforms]
