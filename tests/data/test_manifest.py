@@ -46,6 +46,7 @@ def test_a_story_survives_json():
     "change",
     [
         {"captions": ("A dog barking",)},
+        {"captions": ("A dog barking", "A dog growling ")},
         {"duration_s": 6.0},
         {"events": STORY.events[1:], "captions": STORY.captions[1:], "layers": ()},
         {"layers": STORY.layers[:1]},

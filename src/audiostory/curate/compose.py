@@ -26,6 +26,7 @@ from audiostory.curate.scenes import Scene
 from audiostory.curate.sources import WordPalette
 from audiostory.data.manifest import StoryRow
 from audiostory.errors import OutputError
+from audiostory.story.tokens import clean_field
 from audiostory.story.types import Event
 
 STRANGE_SHARES = (0.04, 0.04, 0.4, 0.5)
@@ -72,12 +73,17 @@ def compose(
         seed=seed,
         instruction=instruction,
         duration_s=scene.duration_s,
-        summary=summary(rng, scene),
+        summary=clean_field(summary(rng, scene)),
         events=tuple(
-            Event(start_s=start_s, end_s=end_s, detail=telling.detail, sounds=telling.sounds)
+            Event(
+                start_s=start_s,
+                end_s=end_s,
+                detail=clean_field(telling.detail),
+                sounds=clean_field(telling.sounds),
+            )
             for (start_s, end_s), telling in zip(scene.spans(), tellings, strict=True)
         ),
-        captions=tuple(telling.caption for telling in tellings),
+        captions=tuple(clean_field(telling.caption) for telling in tellings),
     )
     return (
         _mixed(rng, row, scene, delivery, palette) if isinstance(palette, RecordedPalette) else row

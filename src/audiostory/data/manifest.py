@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from audiostory.errors import CorpusError, FormatError
+from audiostory.story.tokens import clean_field
 from audiostory.story.types import Event
 
 TIME_TOLERANCE_S = 1e-6
@@ -98,8 +99,8 @@ class StoryRow:
     """An instruction and the story that answers it.
 
     Raises:
-        FormatError: if events leave gaps, do not add up to ``duration_s``, or captions or layers
-            do not come one per event.
+        FormatError: if events leave gaps, do not add up to ``duration_s``, captions or layers do
+            not come one per event, or a text could not be written into a story.
     """
 
     id: str
@@ -120,6 +121,10 @@ class StoryRow:
             raise FormatError(f"{len(self.captions)} captions for {len(self.events)} events")
         if self.layers and len(self.layers) != len(self.events):
             raise FormatError(f"layers for {len(self.layers)} of {len(self.events)} events")
+        told = (text for event in self.events for text in (event.detail, event.sounds))
+        for text in (self.summary, *self.captions, *told):
+            if not text or clean_field(text) != text:
+                raise FormatError(f"{text[:60]!r} is no clean text: pass it through clean_field")
         moment_s = 0.0
         for event in self.events:
             if abs(event.start_s - moment_s) > TIME_TOLERANCE_S:
