@@ -28,9 +28,10 @@ def credits_of(rows: Iterable[SoundRow]) -> str:
 
 
 def main(corpus: str) -> None:
-    """Print the credits of the clips that ``nano`` learns from."""
+    """Print how many clips ``nano`` learns from, how long they are, and their credits."""
     rows = load_rows(Path(corpus), split="train")
-    sys.stdout.write(credits_of(rows))
+    hours = sum(row.seconds for row in rows) / 3600
+    sys.stdout.write(f"{len(rows)} clips, {hours:.1f} h.\n\n{credits_of(rows)}")
 
 
 if __name__ == "__main__":
