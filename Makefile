@@ -1,4 +1,4 @@
-# Two commands do all the set-up: `make demo` to hear a story, `make test` to check the project.
+# `make test` checks the project; `make demo` sounds a story once the weights of nano are here.
 # Both need only Python 3.11-3.13 with pip; everything is installed into .venv, once.
 
 VENV   := .venv
@@ -21,7 +21,7 @@ help: ## this list
 
 setup: $(DEV) ## install everything for development into .venv
 
-demo: $(CORE) ## generate a 30 s story to demo/: track, plan, picture
+demo: $(CORE) ## a 30 s story to demo/ (needs nano's weights, which are still in training)
 	@mkdir -p $(DEMO)
 	@$(BIN)/audiostory generate "$(CHASE)" --duration 30 --seed 7 \
 		-o $(DEMO)/chase.wav --picture --overwrite
