@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
@@ -40,15 +41,19 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
     assert "nano/codec" in told.stderr
 
 
-def test_composed_stories_are_trained_on_and_exported(tmp_path: Path, runs: Path) -> None:
+def test_composed_stories_are_trained_on_and_exported(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanings = torch.randn(400, 24, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(materials.Materials, "token_meanings", lambda materials: meanings)
     stories = tmp_path / "stories.jsonl"
     assert run("compose", "-o", stories, "--count", 5, "--seed", 3).exit_code == 0
     assert len(stories.read_text().splitlines()) == 5
     given = ("--runs", runs, "--size", "tiny", "--stories", stories)
-    trained = run("train", "nano/copies", *given, "--steps", 1, "--batch-size", 2)
+    trained = run("train", "nano/llm", *given, "--steps", 1, "--batch-size", 2)
     assert trained.exit_code == 0, trained.stderr
     model = tmp_path / "model"
-    exported = run("export", "nano/copies", "-o", model, "--runs", runs, "--size", "tiny")
+    exported = run("export", "nano/llm", "-o", model, "--runs", runs, "--size", "tiny")
     assert exported.exit_code == 0, exported.stderr
     assert from_pretrained(model).model.config == tiny_config()
 

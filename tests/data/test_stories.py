@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from audiostory.data.stories import (
     IGNORED,
     StoryFile,
     StoryTexts,
-    copy_sequence,
     pad,
     prompt_of,
     story_of,
@@ -86,26 +86,20 @@ def test_an_empty_file_of_stories_is_refused(tmp_path: Path) -> None:
         StoryFile(tmp_path / "empty.jsonl")
 
 
-def test_openings_without_anything_to_learn_are_refused(tmp_path: Path) -> None:
+def test_a_batch_holds_stories_of_about_one_length(tmp_path: Path) -> None:
+    path, numbers = tmp_path / "stories.jsonl", range(1, 400)
+    rows = [replace(ROW, id=str(n), instruction="Rain falls. " * n) for n in numbers]
+    path.write_text("".join(row.to_json() + "\n" for row in rows))
+    drawn = StoryFile(path).draw_alike(8, torch.Generator().manual_seed(0))
+    assert max(drawn) - min(drawn) < 120
+
+
+def test_long_and_short_stories_are_drawn_as_often(tmp_path: Path) -> None:
     path = tmp_path / "stories.jsonl"
-    path.write_text(ROW.to_json() + "\n")
-    source = StoryTexts(StoryFile(path), tiny_tokenizer(), tiny_config().tokens, 0, 2, 20)
-    with pytest.raises(CorpusError, match="keep more tokens"):
-        source.batch_at(0)
-
-
-def test_copies_say_the_same_twice_and_supervise_the_second_time() -> None:
-    made = copy_sequence(tiny_tokenizer(), 7, torch.Generator().manual_seed(0))
-    assert made.ids[:7] == made.ids[7:]
-    assert made.labels == [IGNORED] * 8 + made.ids[1:7]
-    assert not set(made.ids) & tiny_tokenizer().special_ids
-
-
-def test_a_batch_holds_as_many_copies_as_asked(tmp_path: Path) -> None:
-    path = tmp_path / "stories.jsonl"
-    path.write_text(ROW.to_json() + "\n")
-    source = StoryTexts(StoryFile(path), tiny_tokenizer(), tiny_config().tokens, 0, 4, copies=3)
-    batch = source.batch_at(0)
-    starts = {tuple(ids[:3].tolist()) for ids in batch["ids_BL"]}
-    assert len(batch["ids_BL"]) == 4
-    assert len(starts) == 4
+    rows = [replace(ROW, id=str(n), instruction="Rain falls. " * n) for n in range(1, 11)]
+    path.write_text("".join(row.to_json() + "\n" for row in rows))
+    stories, generator = StoryFile(path), torch.Generator().manual_seed(0)
+    drawn = torch.tensor([stories.draw_alike(4, generator) for _ in range(500)])
+    counts = torch.bincount(drawn.flatten(), minlength=10)
+    assert counts.min() > 130
+    assert counts.max() < 270

@@ -7,7 +7,7 @@ import pytest
 from audiostory.errors import ConfigError
 from audiostory.models.audiostory import GROUPS
 from audiostory.train.recipes import RECIPES, recipe
-from audiostory.train.workbench import OBJECTIVES, SOURCES
+from audiostory.train.workbench import OBJECTIVES, SOURCES, STARTS
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -15,6 +15,7 @@ def test_a_recipe_names_things_that_exist(name: str) -> None:
     stage = RECIPES[name]
     assert stage.data in SOURCES
     assert stage.objective in OBJECTIVES
+    assert stage.initial in STARTS
     assert set(stage.trainable) <= set(GROUPS)
     assert set(stage.starts_from) <= set(RECIPES)
     assert set(stage.optim.group_rates) <= set(stage.trainable)

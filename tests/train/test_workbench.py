@@ -40,6 +40,8 @@ class Teacher(torch.nn.Module):
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     monkeypatch.setattr(materials_module, "FIT_CLIPS", 8)
     monkeypatch.setattr(Materials, "teacher", Teacher())
+    meanings = torch.randn(400, 24, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(Materials, "token_meanings", lambda materials: meanings)
     corpus = write_corpus(tmp_path / "corpus")
     stories = tmp_path / "stories.jsonl"
     compose_stories(stories, 40, 0, corpus)
@@ -111,11 +113,11 @@ def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:
 
 
 def test_weights_of_another_size_are_refused(paths: Paths) -> None:
-    bench(paths).train(short("nano/copies"))
+    bench(paths).train(short("nano/llm"))
     config = tiny_config()
     larger = replace(config, llm=replace(config.llm, intermediate_size=64))
     with pytest.raises(TrainingError, match="other sizes"):
-        Workbench(larger, paths).load(("nano/copies",))
+        Workbench(larger, paths).load(("nano/llm",))
 
 
 def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:

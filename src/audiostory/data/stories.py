@@ -27,6 +27,8 @@ from audiostory.story.types import Clip, Instruction, Story, Storyline
 
 IGNORED = -100
 """Label of a token that is not supervised."""
+LENGTH_CLASSES = 8
+"""Batches' worth of stories that are drawn to make one batch of like lengths."""
 
 
 class StoryFile:
@@ -50,6 +52,16 @@ class StoryFile:
     def __getitem__(self, index: int) -> StoryRow:
         """The story of one line."""
         return story_row(json.loads(self.lines[index]))
+
+    def draw_alike(self, count: int, generator: torch.Generator) -> list[int]:
+        """Indices of ``count`` random stories of about one length, so that little is padding.
+
+        Many are drawn, put in order of length and dealt out; every story is as likely as another.
+        """
+        drawn = [draw(len(self), generator) for _ in range(count * LENGTH_CLASSES)]
+        drawn.sort(key=lambda index: len(self.lines[index]))
+        start = count * draw(LENGTH_CLASSES, generator)
+        return drawn[start : start + count]
 
 
 def story_of(row: StoryRow) -> Story:
@@ -96,19 +108,6 @@ def text_sequence(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialToken
     return TokenSequence(ids, labels)
 
 
-def copy_sequence(
-    tokenizer: StoryTokenizer, length: int, generator: torch.Generator
-) -> TokenSequence:
-    """``length`` random ordinary tokens said twice; the second time is supervised.
-
-    Nothing but looking back helps here, so what a model learns is to copy, rare words too.
-    Source: induction heads, arXiv:2209.11895.
-    """
-    ordinary = sorted(set(range(tokenizer.vocab_size)) - tokenizer.special_ids)
-    said = [ordinary[draw(len(ordinary), generator)] for _ in range(length)]
-    return TokenSequence(said + said, [IGNORED] * (length + 1) + said[1:])
-
-
 def pad(sequences: Sequence[TokenSequence]) -> dict[str, Tensor]:
     """``ids_BL`` and ``labels_BL`` of sequences, short ones padded at the end."""
     longest = max(len(sequence.ids) for sequence in sequences)
@@ -122,41 +121,17 @@ def pad(sequences: Sequence[TokenSequence]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class StoryTexts:
-    """Stories as text, for the reasoning loss (Eq. 2)."""
+    """Stories as text, for the reasoning loss (Eq. 2); those of one batch are about as long."""
 
     stories: StoryFile
     tokenizer: StoryTokenizer
     tokens: SpecialTokens
     seed: int
     batch_size: int
-    max_tokens: int | None = None
-    """Tokens kept of the start of each story, to learn copying on short texts first."""
-    copies: int = 0
-    """Sequences of each batch that are random tokens said twice."""
-    copy_length: int = 24
-    """Most tokens said twice."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """``ids_BL`` and ``labels_BL`` of one step.
-
-        Raises:
-            CorpusError: if ``max_tokens`` leaves nothing to learn.
-        """
+        """``ids_BL`` and ``labels_BL`` of one step."""
         generator = step_generator(self.seed, step)
-        num_stories = self.batch_size - self.copies
-        rows = [self.stories[draw(len(self.stories), generator)] for _ in range(num_stories)]
-        sequences = [text_sequence(row, self.tokenizer, self.tokens) for row in rows]
-        kept = slice(self.max_tokens)
-        cut = [TokenSequence(each.ids[kept], each.labels[kept]) for each in sequences]
-        batch = pad([*cut, *(self.copy(generator) for _ in range(self.copies))])
-        if (batch["labels_BL"] == IGNORED).all():
-            raise CorpusError(
-                f"the first {self.max_tokens} tokens of {self.batch_size} stories are prompt "
-                "alone: nothing to learn; keep more tokens"
-            )
-        return batch
-
-    def copy(self, generator: torch.Generator) -> TokenSequence:
-        """Some random tokens said twice."""
-        length = 4 + draw(self.copy_length - 3, generator)
-        return copy_sequence(self.tokenizer, length, generator)
+        chosen = self.stories.draw_alike(self.batch_size, generator)
+        rows = [self.stories[index] for index in chosen]
+        return pad([text_sequence(row, self.tokenizer, self.tokens) for row in rows])

@@ -192,7 +192,7 @@ NANO = AudioStoryConfig(
         num_kv_heads=2,
         intermediate_size=704,
         vocab_size=4096,
-        rope_theta=10_000.0,
+        rope_theta=1_000_000.0,
         max_positions=4096,
     ),
     bridge=BridgeConfig(

@@ -36,7 +36,7 @@ from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.codec import NanoCodec
-from audiostory.models.targets import PooledSpans
+from audiostory.models.targets import PooledSpans, span_means
 from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
 from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe
 from audiostory.story.format import render
@@ -161,11 +161,27 @@ class Materials:
         return sorted({text for row in self.rows for text in wordings(row)})
 
     @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """The frozen text encoder."""
+        folder = self.paths.need("teacher")
+        return TextEncoder.from_folder(folder, sha256=ALL_MINILM_L6_V2_SHA256)
+
+    def token_meanings(self) -> Tensor:
+        """What the text encoder makes of each token of the vocabulary by itself, ``(V, F)``."""
+        num_tokens = self.model.config.llm.vocab_size
+        known = range(min(num_tokens, self.tokenizer.vocab_size))
+        words = [self.tokenizer.decode([index]).strip() for index in known]
+        features_VF = torch.zeros(num_tokens, self.text_encoder.width)
+        for start in range(0, len(words), TEACHER_BATCH):
+            batch = words[start : start + TEACHER_BATCH]
+            features_BLF, mask_BL = self.text_encoder.features(batch)
+            features_VF[start : start + len(batch)] = span_means(features_BLF, mask_BL, 1)[:, 0]
+        return features_VF
+
+    @cached_property
     def teacher(self) -> PooledSpans:
         """The teacher of the semantic tokens, standardised over the corpus' wordings."""
-        folder = self.paths.need("teacher")
-        encoder = TextEncoder.from_folder(folder, sha256=ALL_MINILM_L6_V2_SHA256)
-        target = PooledSpans(encoder, self.model.config.bridge.num_semantic)
+        target = PooledSpans(self.text_encoder, self.model.config.bridge.num_semantic)
         path = self.paths.runs / "teacher.safetensors"
         if not path.exists():
             target.fit(self.texts)

@@ -19,51 +19,25 @@ NANO_CODEC = StageConfig(
     trainable=("codec",),
     weights={"spectral": 1.0},
     optim=OptimConfig(learning_rate=1e-3, betas=(0.8, 0.99)),
-    steps=4_000,
+    steps=2_600,
     batch_size=16,
 )
 """The codec's decoder; its encoder is fitted in closed form before the first step."""
-
-NANO_COPIES = StageConfig(
-    name="nano/copies",
-    objective="text",
-    data="copies",
-    trainable=("llm",),
-    weights={"text": 1.0},
-    optim=OptimConfig(
-        learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.5, ema_decay=0.98
-    ),
-    steps=1_000,
-    batch_size=64,
-)
-"""Random tokens said twice, so that a random start learns to copy before it learns anything else:
-in stories, most of what follows can be guessed without looking back."""
-
-NANO_OPENINGS = StageConfig(
-    name="nano/openings",
-    objective="text",
-    data="story_openings",
-    starts_from=("nano/copies",),
-    trainable=("llm",),
-    weights={"text": 1.0},
-    optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100, final_rate=0.5),
-    steps=6_000,
-    batch_size=32,
-)
-"""Eq. 2 on the openings of stories, where the words to copy are near, beside more copies."""
 
 NANO_LLM = StageConfig(
     name="nano/llm",
     objective="text",
     data="story_texts",
-    starts_from=("nano/openings",),
+    initial="copying",
     trainable=("llm",),
     weights={"text": 1.0},
-    optim=OptimConfig(learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=100),
-    steps=20_000,
+    optim=OptimConfig(
+        learning_rate=1e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
+    ),
+    steps=600,
     batch_size=24,
 )
-"""Eq. 2 on the text of composed stories."""
+"""Eq. 2 on the text of composed stories, from weights that copy and know which words are alike."""
 
 NANO_DIT = StageConfig(
     name="nano/dit",
@@ -71,8 +45,8 @@ NANO_DIT = StageConfig(
     data="sound_latents",
     trainable=("dit", "null_condition"),
     weights={"flow": 1.0},
-    optim=OptimConfig(learning_rate=6e-4, betas=(0.9, 0.99)),
-    steps=8_000,
+    optim=OptimConfig(learning_rate=1e-3, betas=(0.9, 0.99)),
+    steps=5_500,
     batch_size=40,
 )
 """Eq. 5 on single sounds under the text features of their captions."""
@@ -124,8 +98,6 @@ RECIPES = {
     stage.name: stage
     for stage in (
         NANO_CODEC,
-        NANO_COPIES,
-        NANO_OPENINGS,
         NANO_LLM,
         NANO_DIT,
         NANO_WARM,

@@ -46,6 +46,8 @@ class StageConfig:
     """Parameter groups that learn; all others are frozen."""
     weights: Mapping[str, float]
     """Weight of each loss in the sum (lambda of Eq. 6-8); 0 means not computed."""
+    initial: str = "random"
+    """Entry of ``workbench.STARTS``: the weights before ``starts_from``."""
     starts_from: tuple[str, ...] = ()
     """Recipes whose weights the run begins with, later ones over earlier ones."""
     optim: OptimConfig = OptimConfig()

@@ -21,6 +21,7 @@ from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.checkpoint import save_pretrained, stored
 from audiostory.models.codec import NanoCodec
+from audiostory.models.copying import start_copying
 from audiostory.models.seeding import seeded
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import (
@@ -34,15 +35,12 @@ from audiostory.train.trainer import BatchAt, ComputeLosses, Run, Trainer
 
 log = logging.getLogger(__name__)
 
-OPENING_TOKENS = 160
-"""Tokens of a story's opening: the instruction, its summary, the first event."""
-
 
 class Workbench:
     """One model, its runs, and the data they learn from."""
 
     def __init__(self, config: AudioStoryConfig, paths: Paths, *, seed: int = 0) -> None:
-        self.config, self.paths = config, paths
+        self.config, self.paths, self.seed = config, paths, seed
         with seeded(torch.Generator().manual_seed(seed)):
             self.model = AudioStoryModel(config)
         self.materials = Materials(self.model, paths, seed=seed)
@@ -61,6 +59,7 @@ class Workbench:
         Raises:
             TrainingError: if an earlier stage or a material is missing, or the loss is no number.
         """
+        STARTS[stage.initial](self)
         self.load(stage.starts_from)
         batch_at = SOURCES[stage.data](self.materials, stage)
         compute_losses = OBJECTIVES[stage.objective](self.model, stage)
@@ -120,6 +119,23 @@ class Workbench:
         """Join the weights of runs into a model folder (``checkpoint.save_pretrained``)."""
         self.load(recipes)
         save_pretrained(self.model, self.materials.tokenizer, folder, dtype=dtype)
+
+
+def random_start(bench: Workbench) -> None:
+    """The weights are as they were drawn."""
+
+
+def copying_start(bench: Workbench) -> None:
+    """The LLM copies, and knows from the teacher which words are alike."""
+    generator = torch.Generator().manual_seed(bench.seed)
+    start_copying(bench.model.llm, generator, bench.materials.token_meanings())
+
+
+STARTS: dict[str, Callable[[Workbench], None]] = {
+    "random": random_start,
+    "copying": copying_start,
+}
+"""Kinds of first weights, by the names stages use."""
 
 
 def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
@@ -183,31 +199,6 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
-def copies(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Random tokens said twice."""
-    return StoryTexts(
-        materials.stories,
-        materials.tokenizer,
-        materials.model.config.tokens,
-        stage.seed,
-        stage.batch_size,
-        copies=stage.batch_size,
-    ).batch_at
-
-
-def story_openings(materials: Materials, stage: StageConfig) -> BatchAt:
-    """The openings of stories, and a quarter of random tokens said twice."""
-    return StoryTexts(
-        materials.stories,
-        materials.tokenizer,
-        materials.model.config.tokens,
-        stage.seed,
-        stage.batch_size,
-        max_tokens=OPENING_TOKENS,
-        copies=stage.batch_size // 4,
-    ).batch_at
-
-
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     """Bridge blocks with targets; with latents where the stage has a flow loss."""
     has_flow, config = bool(stage.weights.get("flow")), materials.model.config
@@ -231,8 +222,6 @@ SOURCES: dict[str, Callable[[Materials, StageConfig], BatchAt]] = {
     "sound_latents": sound_latents,
     "caption_clips": caption_clips,
     "story_texts": story_texts,
-    "copies": copies,
-    "story_openings": story_openings,
     "story_clips": story_clips,
 }
 """Kinds of training data, by the names stages use."""
