@@ -10,7 +10,7 @@ import pyloudnorm
 import pytest
 from scipy.signal import resample_poly
 
-from audiostory.audio.loudness import integrated_lufs, normalize, true_peak_dbtp
+from audiostory.audio.loudness import KeptGain, integrated_lufs, normalize, true_peak_dbtp
 from audiostory.audio.waveform import Waveform, silence
 from audiostory.errors import AudioError
 from tests.audio.sounds import clicks, noise, thunder_over_quiet, tone
@@ -193,3 +193,19 @@ def test_ten_minutes_need_little_more_memory_than_the_track():
     tracemalloc.stop()
     assert result.num_samples == 600 * 24_000
     assert most < 2.5 * sound.samples.nbytes
+
+
+def test_a_kept_gain_gives_the_samples_it_gave_when_it_was_found():
+    for sound in (noise(), clicks(0.02)):
+        found, report = normalize(sound)
+        kept = KeptGain(gain_db=report.gain_db, limiter=report.limiter or "smooth")
+        again, report_again = normalize(sound, kept=kept)
+        assert np.array_equal(found.samples, again.samples)
+        assert report_again.is_kept
+
+
+def test_a_kept_gain_that_misses_the_target_is_told_and_keeps_the_ceiling():
+    result, report = normalize(noise(), kept=KeptGain(gain_db=30.0))
+    assert not report.is_on_target
+    assert "measure anew" in report.summary
+    assert true_peak_dbtp(result) <= -1.0

@@ -114,7 +114,12 @@ def store_for(files: TrackFiles, *also: Path) -> FolderStore:
 
 
 def with_settings(plan: Plan, given: dict[str, Any]) -> Plan:
-    """The plan, sounded in the ways that were given instead of its own."""
+    """The plan, sounded in the ways that were given instead of its own.
+
+    A loudness that is asked for is measured anew.
+    """
+    if "loudness_lufs" in given:
+        given = given | {"level": None}
     return plan.model_copy(update={"settings": plan.settings.model_copy(update=given)})
 
 
@@ -171,13 +176,15 @@ def until_planned(steps: Iterator[Progress]) -> Iterator[Progress]:
 def with_plan_saved(
     steps: Iterator[Progress], path: Path, *, overwrite: bool
 ) -> Iterator[Progress]:
-    """The same steps; the plan is on disk before the first clip is made."""
-    from audiostory.generate.narration import StorylineReady
+    """The same steps; the plan is on disk before the first clip, and at the end with its gain."""
+    from audiostory.generate.narration import NarrationReady, StorylineReady
     from audiostory.story.plan import save_plan
 
     for step in steps:
         if isinstance(step, StorylineReady):
             save_plan(step.plan, path, overwrite=overwrite)
+        if isinstance(step, NarrationReady):
+            save_plan(step.narration.plan, path, overwrite=True)
         yield step
 
 

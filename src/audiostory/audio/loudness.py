@@ -38,6 +38,16 @@ LIMITERS = (SMOOTH, FAST)
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptGain:
+    """What was found for an earlier version of a track, to be done to this one too."""
+
+    gain_db: float
+    """Gain on the whole track in dB."""
+    limiter: str = SMOOTH.name
+    """Name of the limiter for peaks that would pass the ceiling."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Level:
     """What meters say about a track."""
 
@@ -61,6 +71,8 @@ class LoudnessReport:
     """The most the limiter took off; 0 when it was not needed."""
     limiter: str | None
     """Name of the limiter used."""
+    is_kept: bool = False
+    """Whether the gain was given, not found."""
     method: Method
     """``ungated`` below 0.4 s, where BS.1770 has no block to gate; ``silent`` was left alone."""
 
@@ -82,7 +94,12 @@ class LoudnessReport:
             line += f", peaks lowered by up to {self.reduction_db:.1f} dB ({self.limiter} limiter)"
         if self.method == "ungated":
             line += "; shorter than 0.4 s, so measured without gating"
-        if not self.is_on_target:
+        if not self.is_on_target and self.is_kept:
+            line += (
+                f"; not {self.target_lufs:g} LUFS: the plan keeps the gain it had before it was "
+                'edited; take "level" out of its settings, or give --loudness, to measure anew'
+            )
+        elif not self.is_on_target:
             line += (
                 f"; not {self.target_lufs:g} LUFS: its peaks stand too far above the rest "
                 f"for more under {self.ceiling_dbtp:g} dBTP"
@@ -156,7 +173,11 @@ def true_peak_dbtp(waveform: Waveform) -> float:
 
 
 def normalize(
-    waveform: Waveform, target_lufs: float | None = -16.0, ceiling_dbtp: float = -1.0
+    waveform: Waveform,
+    target_lufs: float | None = -16.0,
+    ceiling_dbtp: float = -1.0,
+    *,
+    kept: KeptGain | None = None,
 ) -> tuple[Waveform, LoudnessReport]:
     """The waveform at the target loudness with its true peaks under the ceiling.
 
@@ -168,6 +189,7 @@ def normalize(
         waveform: the track.
         target_lufs: integrated loudness to reach; None keeps the loudness and only the ceiling.
         ceiling_dbtp: highest true peak allowed.
+        kept: a gain to use instead of searching one; the report says if it misses the target.
 
     Raises:
         AudioError: if the target or the ceiling is out of range, or there are over five channels.
@@ -182,10 +204,13 @@ def normalize(
     is_free = target_lufs is not None and not is_silent
     aim_lufs = before.lufs if target_lufs is None else target_lufs
     for _ in range(2):  # the second time with what frames had not foreseen
-        setting = _search(track, aim_lufs, ceiling_dbtp, is_free=is_free)
+        if kept is None:
+            setting = _search(track, aim_lufs, ceiling_dbtp, is_free=is_free)
+        else:
+            setting = _given(track, kept, ceiling_dbtp)
         result = apply_gains(waveform, setting.gains)
         result, after = _under_ceiling(result, ceiling_dbtp)
-        if not is_free or abs(setting.lufs - after.lufs) < CLOSE_ENOUGH_LU:
+        if not is_free or kept is not None or abs(setting.lufs - after.lufs) < CLOSE_ENOUGH_LU:
             break
         aim_lufs += setting.lufs - after.lufs
     has_gates = waveform.duration_s >= GATE_BLOCK_S
@@ -198,9 +223,19 @@ def normalize(
         gain_db=setting.drive_db,
         reduction_db=setting.reduction_db,
         limiter=None if setting.limiter is None else setting.limiter.name,
+        is_kept=kept is not None,
         method=method,
     )
     return result, report
+
+
+def _given(track: _Track, kept: KeptGain, ceiling_dbtp: float) -> _Setting:
+    """The kept gain, with its limiter where peaks need one."""
+    ceiling = 10 ** ((ceiling_dbtp - PEAK_MARGIN_DB) / 20)
+    if kept.gain_db <= decibels(ceiling) - decibels(track.peak):
+        return _plain(track, kept.gain_db)
+    (limiter,) = (limiter for limiter in LIMITERS if limiter.name == kept.limiter)
+    return _limited(track, kept.gain_db, ceiling, limiter)
 
 
 def _search(track: _Track, aim_lufs: float, ceiling_dbtp: float, *, is_free: bool) -> _Setting:

@@ -17,7 +17,8 @@ class Narration:
 
     waveform: Waveform
     plan: Plan
-    """Instruction, storyline, clips, seeds, model and settings: enough to make the track again."""
+    """Instruction, storyline, clips, seeds, model and settings, the gain for its loudness among
+    them: enough to make the track again."""
     loudness: LoudnessReport
     """How loud the track is, and what was done for it."""
     planning_s: float

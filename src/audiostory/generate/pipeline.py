@@ -15,6 +15,8 @@ from pathlib import Path
 
 import torch
 
+from audiostory.audio.limiter import FAST
+from audiostory.audio.loudness import LoudnessReport
 from audiostory.errors import InstructionError
 from audiostory.generate.catalogue import DEFAULT_MODEL, resolve_model
 from audiostory.generate.clip_store import MemoryStore, TakeStore
@@ -30,7 +32,7 @@ from audiostory.generate.sounding import Sounding
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.checkpoint import CONFIG, INDEX, from_pretrained
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.plan import Plan, PlanModel, PlanSettings, plan_of
+from audiostory.story.plan import Plan, PlanLevel, PlanModel, PlanSettings, plan_of
 from audiostory.story.prompt import stated_duration
 from audiostory.story.tokens import clean_field
 from audiostory.story.types import Instruction, Story, Storyline, check_duration
@@ -163,7 +165,7 @@ class AudioStoryPipeline:
         waveform, loudness = sounding.track()
         narration = Narration(
             waveform=waveform,
-            plan=plan,
+            plan=with_level(plan, loudness),
             loudness=loudness,
             planning_s=planning_s,
             rendering_s=time.perf_counter() - began - planning_s,
@@ -228,6 +230,16 @@ def decided_duration(instruction: Instruction) -> tuple[float, list[str]]:
     return DEFAULT_DURATION_S, [
         f"no duration was asked for: made {DEFAULT_DURATION_S:g} s (--duration changes it)"
     ]
+
+
+def with_level(plan: Plan, loudness: LoudnessReport) -> Plan:
+    """The plan, keeping the gain that its loudness took; without a target there is none to keep."""
+    if plan.settings.loudness_lufs is None or loudness.method == "silent":
+        return plan
+    limiter = "fast" if loudness.limiter == FAST.name else "smooth"
+    level = PlanLevel(gain_db=loudness.gain_db, limiter=limiter)
+    settings = plan.settings.model_copy(update={"level": level})
+    return plan.model_copy(update={"settings": settings})
 
 
 def story_in(passages: Sequence[Passage]) -> Story:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from audiostory.audio.join import assemble, lengths_to_render
-from audiostory.audio.loudness import LoudnessReport, normalize
+from audiostory.audio.loudness import KeptGain, LoudnessReport, normalize
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import AudioError
 from audiostory.generate.clip_store import TakeStore, content_key
@@ -99,7 +99,9 @@ class Sounding:
             overlap_s=settings.overlap_s,
             curve=settings.join,
         )
-        return normalize(joined, settings.loudness_lufs)
+        level = settings.level
+        kept = level and KeptGain(gain_db=level.gain_db, limiter=level.limiter)
+        return normalize(joined, settings.loudness_lufs, kept=kept)
 
     def _find(self, take: Take) -> Waveform | None:
         return self.store.find(self._keys[take], take.num_samples)

@@ -145,6 +145,15 @@ class PlanModel(_Part):
     """Name of a shipped model, or a folder."""
 
 
+class PlanLevel(_Part):
+    """What was done to the whole track for its loudness, when it was sounded."""
+
+    gain_db: float = Field(ge=-200, le=200)
+    """Gain on the whole track in dB."""
+    limiter: Literal["smooth", "fast"] = "smooth"
+    """The limiter that lowers peaks, where they would be too high."""
+
+
 class PlanSettings(_Part):
     """How the plan is sounded; null leaves a choice to the model."""
 
@@ -158,6 +167,9 @@ class PlanSettings(_Part):
     """The curve with which one clip goes over into the next."""
     loudness_lufs: float | None = Field(default=-16.0, ge=-70, le=0)
     """Integrated loudness of the track; null leaves it as it comes."""
+    level: PlanLevel | None = None
+    """The gain that met this loudness; ``generate`` writes it here, so that an edited clip leaves
+    the others as loud as they were. Null measures it anew."""
     sample_rate_hz: int | None = Field(default=None, ge=8_000, le=192_000)
     """Samples per second of the track; null keeps the model's own."""
 
