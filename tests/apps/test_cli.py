@@ -97,6 +97,15 @@ def test_a_loudness_that_is_asked_for_is_measured_anew(call):
     assert "-30.0 LUFS" in result.stdout
 
 
+def test_with_a_temperature_every_seed_tells_another_story(call):
+    for seed in (1, 2):
+        words = ("--temperature", "1", "--duration", "5", "--seed", seed, "-o", f"{seed}.json")
+        assert call("plan", "Rain, then a dog", *map(str, words)).exit_code == 0
+    one, other = (json.loads(Path(f"{seed}.json").read_text()) for seed in (1, 2))
+    assert one["storyline"] != other["storyline"]
+    is_told(call("plan", "Rain", "--temperature", "nan", "-o", "a.json"), "a temperature of nan")
+
+
 def test_a_default_duration_is_said(call):
     result = call("plan", "Rain falls", "-o", "a.json")
     assert result.exit_code == 0, result.output

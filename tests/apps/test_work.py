@@ -50,15 +50,21 @@ def test_a_seed_is_a_number_that_a_plan_can_hold():
 
 def test_a_track_needs_a_sound_suffix(tmp_path):
     with pytest.raises(OutputError, match=r"\.wav, \.flac"):
-        check_track(TrackFiles(tmp_path / "a.txt"), overwrite=False, picture=False)
+        check_track(TrackFiles(tmp_path / "a.txt"), None, overwrite=False, picture=False)
+
+
+def test_a_rate_that_the_kind_of_file_lacks_is_refused_before_anything_is_made(tmp_path):
+    check_track(TrackFiles(tmp_path / "a.mp3"), 24_000, overwrite=False, picture=False)
+    with pytest.raises(OutputError, match="no 96000 Hz in such files"):
+        check_track(TrackFiles(tmp_path / "a.mp3"), 96_000, overwrite=False, picture=False)
 
 
 def test_a_picture_is_not_replaced_unless_asked(tmp_path):
     (tmp_path / "a.png").touch()
     files = TrackFiles(tmp_path / "a.wav")
-    check_track(files, overwrite=False, picture=False)
+    check_track(files, None, overwrite=False, picture=False)
     with pytest.raises(OutputError, match=r"a\.png exists"):
-        check_track(files, overwrite=False, picture=True)
+        check_track(files, None, overwrite=False, picture=True)
 
 
 def test_given_settings_win_over_the_plans():

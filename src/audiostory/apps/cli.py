@@ -71,6 +71,7 @@ def plan(  # noqa: PLR0913 - one parameter per option
     seed: options.Seed = 0,
     model: options.Model = None,
     device: options.Device = "cpu",
+    temperature: options.Temperature = 0.0,
     steps: options.Steps = None,
     guidance: options.Guidance = None,
     loudness: options.Loudness = None,
@@ -93,7 +94,7 @@ def plan(  # noqa: PLR0913 - one parameter per option
             sample_rate_hz=sample_rate,
         )
         check_can_write(output, overwrite=overwrite)
-        pipeline = loaded(model or DEFAULT_MODEL, device)
+        pipeline = loaded(model or DEFAULT_MODEL, device, temperature=temperature)
 
         steps_made = until_planned(
             pipeline.stream(instruction, seed=seed, settings=options.settings_from(settings))
@@ -137,7 +138,8 @@ def render(  # noqa: PLR0913 - one parameter per option
         )
         plan = with_settings(load_plan(story), settings)
         may_replace = overwrite or resume
-        check_track(files, overwrite=may_replace, picture=picture)
+        rate_hz = plan.settings.sample_rate_hz
+        check_track(files, rate_hz, overwrite=may_replace, picture=picture)
         pipeline = loaded(model or plan.model.name, device)
         steps_made = pipeline.stream(plan, store=store_for(files, clips_beside(story)))
         finish(steps_made, files, picture=picture, overwrite=may_replace, quiet=quiet)
@@ -152,6 +154,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
     seed: options.Seed = 0,
     model: options.Model = None,
     device: options.Device = "cpu",
+    temperature: options.Temperature = 0.0,
     steps: options.Steps = None,
     guidance: options.Guidance = None,
     loudness: options.Loudness = None,
@@ -180,10 +183,10 @@ def generate(  # noqa: PLR0913 - one parameter per option
         if resume and files.plan.exists():
             begun = resumed(files.plan, instruction, seed, model or DEFAULT_MODEL, settings)
         may_replace = overwrite or begun is not None
-        check_track(files, overwrite=may_replace, picture=picture)
+        check_track(files, sample_rate, overwrite=may_replace, picture=picture)
         if begun is None:
             check_new_plan(files.plan, overwrite=overwrite)
-        pipeline = loaded(model or DEFAULT_MODEL, device)
+        pipeline = loaded(model or DEFAULT_MODEL, device, temperature=temperature)
         steps_made = pipeline.stream(
             begun or instruction,
             seed=seed,

@@ -60,6 +60,10 @@ Guidance = Annotated[
     float | None,
     typer.Option(help="How closely captions are followed.", show_default="the model's"),
 ]
+Temperature = Annotated[
+    float,
+    typer.Option(help="How freely words are chosen; above 0 every seed tells another story."),
+]
 Loudness = Annotated[
     str | None,
     typer.Option(

@@ -68,16 +68,18 @@ def instruction_of(text: str, duration_s: float | None, seed: int) -> Instructio
     return Instruction(text=instruction_words(text).strip(), duration_s=duration_s)
 
 
-def check_track(files: TrackFiles, *, overwrite: bool, picture: bool) -> None:
+def check_track(
+    files: TrackFiles, sample_rate_hz: int | None, *, overwrite: bool, picture: bool
+) -> None:
     """Nothing, if the track and its picture can be written.
 
     Raises:
-        OutputError: if they cannot, or the track's suffix names no kind of sound.
+        OutputError: if they cannot, or the track's suffix names no kind of sound or none that
+            takes the rate asked for.
     """
-    from audiostory.audio.waveform import SUFFIXES
+    from audiostory.audio.waveform import kind_of
 
-    if files.track.suffix.lower() not in SUFFIXES:
-        raise OutputError(f"{files.track} has no sound suffix: use one of {', '.join(SUFFIXES)}")
+    kind_of(files.track, sample_rate_hz)
     check_can_write(files.track, overwrite=overwrite)
     if picture:
         check_can_write(files.picture, overwrite=overwrite)
@@ -97,13 +99,16 @@ def check_new_plan(path: Path, *, overwrite: bool) -> None:
     check_can_write(path, overwrite=overwrite)
 
 
-def loaded(name_or_dir: str, device: str) -> AudioStoryPipeline:
+def loaded(name_or_dir: str, device: str, *, temperature: float = 0.0) -> AudioStoryPipeline:
     """A pipeline with that model; a wrong name is told before torch is loaded."""
     resolve_model(name_or_dir)
 
+    from audiostory.generate.decoding import Sampling
     from audiostory.generate.pipeline import AudioStoryPipeline
+    from audiostory.generate.reasoner import ReasonerConfig
 
-    return AudioStoryPipeline.from_pretrained(name_or_dir, device=device)
+    reasoner = ReasonerConfig(sampling=Sampling(temperature=temperature))
+    return AudioStoryPipeline.from_pretrained(name_or_dir, device=device, reasoner=reasoner)
 
 
 def store_for(files: TrackFiles, *also: Path) -> FolderStore:

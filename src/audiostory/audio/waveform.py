@@ -33,7 +33,7 @@ PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32")
 
 
 @dataclass(frozen=True)
-class _FileKind:
+class FileKind:
     """What libsndfile has to be told to write one suffix."""
 
     format: str
@@ -45,11 +45,11 @@ class _FileKind:
 
 _MP3_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _FILE_KINDS = {
-    ".wav": _FileKind("WAV", ("PCM_16", "PCM_24", "FLOAT")),
-    ".flac": _FileKind("FLAC", ("PCM_16", "PCM_24")),
-    ".ogg": _FileKind("OGG", ("VORBIS",)),
-    ".opus": _FileKind("OGG", ("OPUS",), (8_000, 12_000, 16_000, 24_000, 48_000)),
-    ".mp3": _FileKind("MP3", ("MPEG_LAYER_III",), _MP3_RATES_HZ),
+    ".wav": FileKind("WAV", ("PCM_16", "PCM_24", "FLOAT")),
+    ".flac": FileKind("FLAC", ("PCM_16", "PCM_24")),
+    ".ogg": FileKind("OGG", ("VORBIS",)),
+    ".opus": FileKind("OGG", ("OPUS",), (8_000, 12_000, 16_000, 24_000, 48_000)),
+    ".mp3": FileKind("MP3", ("MPEG_LAYER_III",), _MP3_RATES_HZ),
 }
 SUFFIXES = tuple(_FILE_KINDS)
 
@@ -246,23 +246,34 @@ def save(
         AudioError: if there is nothing to write, or samples exceed full scale.
     """
     path = Path(path)
-    kind = _FILE_KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise OutputError(f"{path} has no sound suffix: use one of {', '.join(SUFFIXES)}")
+    kind = kind_of(path, waveform.sample_rate_hz)
     subtype = kind.subtypes[0] if subtype is None else subtype
     _check_writable_as(waveform, path, kind, subtype)
     with atomic_output(path, overwrite=overwrite) as partial:
         _write_all(waveform, partial, kind, subtype)
 
 
-def _check_writable_as(waveform: Waveform, path: Path, kind: _FileKind, subtype: str) -> None:
+def kind_of(path: Path, sample_rate_hz: int | None) -> FileKind:
+    """The kind of file that the suffix names, if it takes the rate (None: any).
+
+    Raises:
+        OutputError: naming the suffixes or the rates there are.
+    """
+    kind = _FILE_KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise OutputError(f"{path} has no sound suffix: use one of {', '.join(SUFFIXES)}")
+    if sample_rate_hz is not None and kind.rates_hz and sample_rate_hz not in kind.rates_hz:
+        known = ", ".join(map(str, kind.rates_hz))
+        raise OutputError(
+            f"{path}: no {sample_rate_hz} Hz in such files; choose wav, or one of {known}"
+        )
+    return kind
+
+
+def _check_writable_as(waveform: Waveform, path: Path, kind: FileKind, subtype: str) -> None:
     """Refuse before writing what the file kind cannot hold."""
-    rate_hz = waveform.sample_rate_hz
     if subtype not in kind.subtypes:
         raise OutputError(f"{path}: no subtype {subtype!r}; it has {', '.join(kind.subtypes)}")
-    if kind.rates_hz and rate_hz not in kind.rates_hz:
-        known = ", ".join(map(str, kind.rates_hz))
-        raise OutputError(f"{path}: no {rate_hz} Hz in such files; choose wav, or one of {known}")
     if waveform.num_samples == 0:
         raise AudioError(f"nothing to write to {path}: the sound has no samples")
     bytes_per_sample = {"PCM_16": 2, "PCM_24": 3}.get(subtype, 4)
@@ -277,7 +288,7 @@ def _check_writable_as(waveform: Waveform, path: Path, kind: _FileKind, subtype:
         )
 
 
-def _write_all(waveform: Waveform, partial: Path, kind: _FileKind, subtype: str) -> None:
+def _write_all(waveform: Waveform, partial: Path, kind: FileKind, subtype: str) -> None:
     """Encode all samples into ``partial``; OSError unless every one of them got there."""
     channels, rate_hz = waveform.channels, waveform.sample_rate_hz
     try:

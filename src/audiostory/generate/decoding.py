@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from audiostory.errors import CheckpointError
+from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models.llm import LanguageModel
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.grammar import Fixed, Number, Slot, Slots, Words
@@ -26,6 +26,8 @@ from audiostory.story.tokens import clean_field
 Result = TypeVar("Result")
 LINE_CATEGORIES = ("Cc", "Zl", "Zp")
 """Unicode categories that no single line of text holds: controls, line and paragraph breaks."""
+MAX_TEMPERATURE = 100.0
+"""Long before, words are drawn by lot; more would only lose precision."""
 UNKNOWN_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -100,6 +102,18 @@ class Sampling:
 
     temperature: float = 0.0
     """0 takes the likeliest (the release's way); more makes stories vary with the seed."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no temperature.
+
+        Raises:
+            ConfigError: naming the range.
+        """
+        if not 0 <= self.temperature <= MAX_TEMPERATURE:
+            raise ConfigError(
+                f"a temperature of {self.temperature}: give 0 (the likeliest words) "
+                f"to {MAX_TEMPERATURE:g}"
+            )
 
     def choose(self, logits_V: Tensor, allowed_V: Tensor, rng: torch.Generator) -> int:
         """One allowed token id."""
