@@ -168,16 +168,14 @@ class StoryClips:
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """A packed batch with targets, and half as many other stories as text."""
         generator = step_generator(self.seed, step)
-        chosen = [draw(len(self.stories), generator) for _ in range(self.batch_size)]
+        chosen = self.stories.draw_alike(self.batch_size, generator)
         rows = [self.stories[index] for index in chosen]
         batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
         with torch.no_grad():
             batch["semantic_XSD"] = self.teacher([text for row in rows for text in row.captions])
-        others = [
-            self.stories[draw(len(self.stories), generator)]
-            for _ in range(max(1, self.batch_size // 2))
-        ]
-        batch |= as_text(pad([text_sequence(row, self.tokenizer, self.tokens) for row in others]))
+        others = self.stories.draw_alike(max(1, self.batch_size // 2), generator)
+        told = [text_sequence(self.stories[i], self.tokenizer, self.tokens) for i in others]
+        batch |= as_text(pad(told))
         if self.latents is not None:
             clips = [
                 self.latents[self.first_clips[index] + offset].float()

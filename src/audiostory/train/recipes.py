@@ -54,15 +54,18 @@ NANO_DIT = StageConfig(
 NANO_WARM = StageConfig(
     name="nano/stage1-warm",
     objective="story",
-    data="caption_clips",
-    starts_from=("nano/codec", "nano/llm", "nano/dit"),
+    data="story_clips",
+    starts_from=("nano/llm",),
     trainable=("llm", "semantic_head"),
     weights={"semantic": 1.0, "text": 1.0},
-    optim=OptimConfig(learning_rate=1e-3, betas=(0.9, 0.98)),
-    steps=6_000,
-    batch_size=32,
+    optim=OptimConfig(
+        learning_rate=1e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
+    ),
+    steps=600,
+    batch_size=8,
 )
-"""Eq. 3: the semantic head learns the teacher's features of single captions (Stage I-Warm).
+"""Eq. 3: the semantic head learns the teacher's features of captions (Stage I-Warm), those of
+stories in words, of which there is no end, so that it learns words and not a list of captions.
 
 The text loss stays on, for nano trains its whole LLM: there is no frozen one under a LoRA that
 could not forget.
@@ -71,11 +74,13 @@ could not forget.
 NANO_WHOLE = replace(
     NANO_WARM,
     name="nano/stage1-whole",
+    data="caption_clips",
     starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
     optim=replace(NANO_WARM.optim, learning_rate=5e-4),
-    steps=4_000,
+    steps=400,
+    batch_size=32,
 )
 """Eq. 6: all of the bridge and the DiT on single sounds (Stage I-Whole)."""
 
@@ -87,9 +92,14 @@ NANO_STORY = StageConfig(
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 0.5, "flow": 1.0},
     optim=OptimConfig(
-        learning_rate=2e-4, group_rates={"dit": 3e-4, "null_condition": 3e-4}, betas=(0.9, 0.98)
+        learning_rate=2e-4,
+        group_rates={"dit": 3e-4, "null_condition": 3e-4},
+        betas=(0.9, 0.98),
+        warmup_steps=50,
+        final_rate=0.1,
+        ema_decay=0.995,
     ),
-    steps=4_000,
+    steps=400,
     batch_size=8,
 )
 """Eq. 8: stories with their sounds; flow loss through fuser and residual tokens into the LLM."""
