@@ -1,4 +1,4 @@
-# `make test` checks the project; `make demo` sounds a story once the weights of nano are here.
+# `make demo` tells and sounds a story; `make test` checks the project.
 # Both need only Python 3.11-3.13 with pip; everything is installed into .venv, once.
 
 VENV   := .venv
@@ -21,7 +21,7 @@ help: ## this list
 
 setup: $(DEV) ## install everything for development into .venv
 
-demo: $(CORE) ## a 30 s story to demo/ (needs nano's weights, which are still in training)
+demo: $(CORE) ## a 30 s story to demo/: the track, its plan and a picture of it
 	@mkdir -p $(DEMO)
 	@$(BIN)/audiostory generate "$(CHASE)" --duration 30 --seed 7 \
 		-o $(DEMO)/chase.wav --picture --overwrite

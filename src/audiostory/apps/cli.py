@@ -195,6 +195,10 @@ def generate(  # noqa: PLR0913 - one parameter per option
         )
         kept = with_plan_saved(steps_made, files.plan, overwrite=overwrite)
         finish(kept, files, picture=picture, overwrite=may_replace, quiet=quiet)
+        if not quiet:
+            typer.echo(
+                f"plan: {files.plan}: edit it, then: audiostory render {files.plan} -o new.wav"
+            )
 
 
 for command in (training.compose, training.recipes, training.train, training.export):

@@ -217,3 +217,5 @@ def finish(
             f"{len(narration.plan.clips)} clips, made in {time.perf_counter() - began:.1f} s"
         )
         typer.echo(f"loudness: {narration.loudness.summary}")
+        if picture:
+            typer.echo(f"picture: {files.picture}")
