@@ -123,3 +123,28 @@ def test_weights_of_another_size_are_refused(paths: Paths) -> None:
 def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="--corpus"):
         bench(Paths(runs=tmp_path)).train(short("nano/codec"))
+
+
+def test_a_finished_model_can_be_trained_further_elsewhere(paths: Paths, tmp_path: Path) -> None:
+    for name in COURSE:
+        bench(paths).train(short(name))
+    bench(paths).export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    begun = from_pretrained(tmp_path / "model").model
+    further = replace(paths, runs=tmp_path / "further")
+    made = bench(further)
+    made.train(short("nano/stage3", 1), start=tmp_path / "model")
+    assert torch.equal(made.model.codec.axes_PC, begun.codec.axes_PC)
+    moved = made.model.llm.embed(torch.tensor([5])) - begun.llm.embed(torch.tensor([5]))
+    assert 0 < moved.abs().max() < 0.01
+    assert (further.runs / "tokenizer.json").read_text() == (
+        paths.runs / "tokenizer.json"
+    ).read_text()
+
+
+def test_runs_do_not_mix_two_models(paths: Paths, tmp_path: Path) -> None:
+    for name in COURSE:
+        bench(paths).train(short(name))
+    bench(paths).export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    (paths.runs / "tokenizer.json").write_text("another")
+    with pytest.raises(TrainingError, match="fresh --runs folder"):
+        bench(paths).train(short("nano/llm"), start=tmp_path / "model")

@@ -10,6 +10,7 @@ import typer
 
 from audiostory.apps.options import Debug, Device
 from audiostory.apps.work import mistakes_told
+from audiostory.generate.catalogue import resolve_model
 
 if TYPE_CHECKING:
     from audiostory.train.materials import Paths
@@ -77,6 +78,10 @@ def train(  # noqa: PLR0913 - one parameter per option
     texts: Annotated[
         Path | None, typer.Option(help="Folder of *.txt the tokenizer also learns from.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Begin with a finished model, by name or folder."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the whole run.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop and checkpoint after this.")] = None,
@@ -103,6 +108,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             bf16=bf16,
             num_workers=workers,
             stop_after_s=None if minutes is None else 60 * minutes,
+            start=None if start is None else resolve_model(start),
         )
         typer.echo(str(weights) if weights else f"{runs}: stopped early; run again to go on")
 

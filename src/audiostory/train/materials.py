@@ -35,10 +35,12 @@ from audiostory.data.stories import StoryFile, story_of
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.checkpoint import Pretrained
 from audiostory.models.codec import NanoCodec
 from audiostory.models.targets import PooledSpans, span_means
 from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
 from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe
+from audiostory.models.vae import Autoencoder
 from audiostory.story.format import render
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,28 @@ class Materials:
     def __init__(self, model: AudioStoryModel, paths: Paths, *, seed: int) -> None:
         self.model, self.paths, self.seed = model, paths, seed
 
+    def adopt(self, given: Pretrained) -> None:
+        """Learn with the vocabulary and the latents of a finished model.
+
+        Raises:
+            TrainingError: if these runs have begun with others.
+        """
+        vocabulary, encoder = self.paths.runs / "tokenizer.json", self.encoder_path
+        tensors = {f"codec.{name}": value for name, value in encoder_of(given.model.codec).items()}
+        if vocabulary.exists() and vocabulary.read_text() != given.tokenizer.to_str():
+            raise TrainingError(f"{vocabulary} is another vocabulary: use a fresh --runs folder")
+        known = load_file(encoder) if encoder.exists() else tensors
+        if any(not torch.equal(known[name], value) for name, value in tensors.items()):
+            raise TrainingError(f"{encoder} is another encoder: use a fresh --runs folder")
+        encoder.parent.mkdir(parents=True, exist_ok=True)
+        vocabulary.write_text(given.tokenizer.to_str())
+        save_file(tensors, encoder)
+
+    @property
+    def encoder_path(self) -> Path:
+        """Where the runs keep the fitted encoder of nano's codec."""
+        return self.paths.run("codec") / "encoder.safetensors"
+
     @cached_property
     def rows(self) -> list[SoundRow]:
         """The corpus' train split, without share-alike clips."""
@@ -119,7 +143,7 @@ class Materials:
             raise TrainingError(
                 f"'{self.model.config.name}' has a pretrained codec: there is nothing to fit"
             )
-        path = self.paths.run("codec") / "encoder.safetensors"
+        path = self.encoder_path
         if not path.exists():
             share_C = codec.fit(self.example_patches(codec))
             log.info("%d axes keep %.4f of the variance", len(share_C), float(share_C.sum()))
@@ -269,9 +293,7 @@ class Materials:
         return texts
 
 
-def encoder_of(codec: NanoCodec) -> dict[str, Tensor]:
-    """The tensors that decide what latents mean."""
-    return {
-        name: getattr(codec, name).detach().cpu().contiguous()
-        for name in ("patch_mean_P", "axes_PC", "back_CP")
-    }
+def encoder_of(codec: Autoencoder) -> dict[str, Tensor]:
+    """The tensors that decide what latents mean, where the codec was fitted and not pretrained."""
+    fitted = ("patch_mean_P", "axes_PC", "back_CP") if isinstance(codec, NanoCodec) else ()
+    return {name: getattr(codec, name).detach().cpu().contiguous() for name in fitted}

@@ -19,7 +19,7 @@ from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
-from audiostory.models.checkpoint import save_pretrained, stored
+from audiostory.models.checkpoint import from_pretrained, save_pretrained, stored
 from audiostory.models.codec import NanoCodec
 from audiostory.models.copying import start_copying
 from audiostory.models.seeding import seeded
@@ -53,14 +53,27 @@ class Workbench:
         bf16: bool = False,
         num_workers: int = 0,
         stop_after_s: float | None = None,
+        start: Path | None = None,
     ) -> Path | None:
         """Run a stage, or go on with it; the path of its weights once it is complete.
 
+        Args:
+            stage: what to do.
+            device: where to compute.
+            bf16: compute in bfloat16.
+            num_workers: processes that make batches ahead.
+            stop_after_s: stop and checkpoint then.
+            start: a model folder to begin with, instead of what the stage begins with.
+
         Raises:
             TrainingError: if an earlier stage or a material is missing, or the loss is no number.
+            CheckpointError: if ``start`` holds no sound model.
         """
-        STARTS[stage.initial](self)
-        self.load(stage.starts_from)
+        if start is None:
+            STARTS[stage.initial](self)
+            self.load(stage.starts_from)
+        else:
+            self.adopt(start)
         batch_at = SOURCES[stage.data](self.materials, stage)
         compute_losses = OBJECTIVES[stage.objective](self.model, stage)
         groups = self.model.to(device).train_only(stage.trainable)
@@ -78,6 +91,20 @@ class Workbench:
             log.info("%s goes on from step %d", stage.name, trainer.step)
         trainer.train(stop_after_s=stop_after_s)
         return self.keep(stage, trainer) if trainer.step == stage.steps else None
+
+    def adopt(self, folder: Path) -> None:
+        """Take over a finished model: weights, vocabulary, and the encoder its latents come from.
+
+        Raises:
+            CheckpointError: if the folder holds no sound model.
+            TrainingError: if the model has other sizes, or these runs have begun with another
+                vocabulary or encoder.
+        """
+        given = from_pretrained(folder)
+        if given.model.config != self.config:
+            raise TrainingError(f"{folder} holds a '{given.model.config.name}' of other sizes")
+        self.materials.adopt(given)
+        self.model.load_state_dict(given.model.state_dict())
 
     def load(self, names: Sequence[str]) -> None:
         """Take over the weights that earlier runs of these recipes left, in this order.
