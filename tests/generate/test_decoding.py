@@ -6,6 +6,7 @@ import torch
 from audiostory.errors import CheckpointError
 from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
 from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.coverage import Coverage, stems
 from audiostory.story.format import parse, render
 from audiostory.story.grammar import Fixed, GrammarLimits, Number, Words, story_slots
 from audiostory.story.tokens import clean_field
@@ -190,3 +191,34 @@ def test_a_tokenizer_that_joins_digits_is_refused():
     grown = tokenizer.with_added_tokens(["10"])
     with pytest.raises(CheckpointError, match="digit by digit"):
         Vocabulary(grown, grown.vocab_size)
+
+
+def test_an_event_is_not_told_twice_in_the_same_words(model, vocabulary):
+    def told(*, is_distinct):
+        writer = writer_for(model, vocabulary)
+        start = len(writer.transcript.ids)
+        lines = []
+        for _ in range(3):
+            lines.append(writer.write(one_slot(Words("detail", 4, is_distinct=is_distinct))))
+            assert vocabulary.tokenizer.decode(writer.transcript.ids[start:]).strip() == lines[-1]
+            writer.transcript.rewind(start - 1)  # so that the model would say the same again
+            writer.transcript.push(vocabulary.tokenizer.encode("."))
+        return lines
+
+    assert len(set(told(is_distinct=False))) == 1
+    assert len(set(told(is_distinct=True))) == 3
+
+
+def test_an_event_tells_what_is_left_of_the_instruction_if_the_model_can(model, vocabulary):
+    def told(instruction):
+        writer = writer_for(model, vocabulary)
+        writer.coverage = Coverage(instruction)
+        return writer.write(one_slot(Words("detail", 4, is_distinct=True)))
+
+    greedy = told("")
+    transcript = writer_for(model, vocabulary).transcript
+    scores_V = transcript.next_logits().masked_fill(~vocabulary.is_first_word_V, -torch.inf)
+    words = [vocabulary.tokenizer.decode([int(token)]) for token in scores_V.topk(12).indices]
+    other = next(word for word in words[1:] if len(stems(word)) == 1 and word.isalpha())
+    assert stems(other)[0] not in stems(greedy)
+    assert stems(other)[0] in stems(told(other))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
@@ -20,12 +20,17 @@ from torch import Tensor
 from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models.llm import LanguageModel
 from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.coverage import Coverage
 from audiostory.story.grammar import Fixed, Number, Slot, Slots, Words
 from audiostory.story.tokens import clean_field
 
 Result = TypeVar("Result")
 LINE_CATEGORIES = ("Cc", "Zl", "Zp")
 """Unicode categories that no single line of text holds: controls, line and paragraph breaks."""
+MAX_TURNS = 5
+"""Other ways that are tried to tell an event which would tell nothing new."""
+OPENING_TOKENS, OPENING_TURNS = 3, 12
+"""How many tokens open a line, and how many other ways each of them could go."""
 MAX_TEMPERATURE = 100.0
 """Long before, words are drawn by lot; more would only lose precision."""
 UNKNOWN_CHARACTER = "\N{REPLACEMENT CHARACTER}"
@@ -124,6 +129,42 @@ class Sampling:
         return int(torch.multinomial(shares_V, 1, generator=rng))
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Where a line could have gone on in other words."""
+
+    gap: float
+    """By how much the token that was taken is likelier, in log-probability."""
+    place: int
+    """Index of that token in the line."""
+    token: int
+    """The likeliest other token."""
+
+
+@dataclass
+class Line:
+    """Free words as they are written."""
+
+    ids: list[int]
+    turns: list[Turn] = field(default_factory=list)
+    """For each token after the opening."""
+    is_ended: bool = False
+    """Whether the model ended the line, not the limit."""
+
+
+def turns_of(scores_V: Tensor, chosen: int, before: Sequence[int]) -> list[Turn]:
+    """The likeliest other tokens at a place; several where a line opens, for there it decides."""
+    num_turns = OPENING_TURNS if len(before) < OPENING_TOKENS else 1
+    best = scores_V.detach().topk(num_turns + 1)
+    scores, tokens = best.values.tolist(), best.indices.tolist()
+    reached = float(scores_V.detach()[chosen])
+    return [
+        Turn(gap=reached - score, place=len(before), token=token)
+        for score, token in zip(scores, tokens, strict=True)
+        if token != chosen and score > -torch.inf
+    ][:num_turns]
+
+
 class SlotWriter:
     """Fills grammar slots in order with what the language model would say there."""
 
@@ -136,6 +177,7 @@ class SlotWriter:
         rng: torch.Generator,
         fallback: str,
         given: Mapping[str, str] | None = None,
+        coverage: Coverage | None = None,
     ) -> None:
         self.transcript = transcript
         self.vocabulary = vocabulary
@@ -145,6 +187,9 @@ class SlotWriter:
         """Words for a slot in which the model wrote none that can be read."""
         self.given = given or {}
         """Words that are already known, by the name of their slot."""
+        self.coverage = coverage or Coverage("")
+        """What events should still tell."""
+        self._told: set[str] = set()
         self.repairs: list[str] = []
         """What had to be forced or cleaned, in the reader's words."""
 
@@ -196,23 +241,70 @@ class SlotWriter:
 
     def _words(self, slot: Words) -> str:
         """A single line of words, ended by the model or at the slot's limit."""
-        vocabulary, ids = self.vocabulary, list[int]()
         if slot.name in self.given:
-            self.transcript.push(vocabulary.tokenizer.encode_plain(self.given[slot.name]))
+            self.transcript.push(self.vocabulary.tokenizer.encode_plain(self.given[slot.name]))
             return self.given[slot.name]
-        while len(ids) < slot.max_tokens:
-            allowed_V = vocabulary.is_word_V | vocabulary.is_ender_V
-            logits_V = self.transcript.next_logits()
-            chosen = self.sampling.choose(
-                logits_V, allowed_V if ids else vocabulary.is_first_word_V, self.rng
-            )
-            if vocabulary.is_ender_V[chosen]:
-                break
-            ids.append(chosen)
-            self.transcript.push([chosen])
-        else:
+        line = self._line(slot, [])
+        if slot.is_distinct:
+            line = self._told_anew(slot, line)
+        if not line.is_ended:
             self.repairs.append(f"{slot.name}: cut after {slot.max_tokens} tokens")
-        return self._cleaned(slot.name, vocabulary.tokenizer.decode(ids))
+        text = self._cleaned(slot.name, self.vocabulary.tokenizer.decode(line.ids))
+        if slot.is_distinct:
+            self._told.add(text)
+        self.coverage.tell(text)
+        return text
+
+    def _line(self, slot: Words, opening: Sequence[int]) -> Line:
+        """The words that the model writes after an opening of its own, in the transcript too."""
+        vocabulary, line = self.vocabulary, Line(ids=list(opening))
+        self.transcript.push(opening)
+        while len(line.ids) < slot.max_tokens:
+            logits_V = self.transcript.next_logits()
+            word_V = vocabulary.is_word_V if line.ids else vocabulary.is_first_word_V
+            allowed_V = word_V | vocabulary.is_ender_V if line.ids else word_V
+            chosen = self.sampling.choose(logits_V, allowed_V, self.rng)
+            if vocabulary.is_ender_V[chosen]:
+                line.is_ended = True
+                break
+            if slot.is_distinct:
+                line.turns += turns_of(logits_V.masked_fill(~word_V, -torch.inf), chosen, line.ids)
+            line.ids.append(chosen)
+            self.transcript.push([chosen])
+        return line
+
+    def _told_anew(self, slot: Words, first: Line) -> Line:
+        """The line, or the likeliest other one that tells something new, if there is any.
+
+        Each try takes the turn that the model came nearest to taking, then writes on. Where no try
+        tells something new of the instruction, the first that was not told before is as good.
+        """
+        if self._is_news(first):
+            return first
+        start = len(self.transcript.ids) - len(first.ids)
+        kept = first
+        for turn in sorted(first.turns, key=self._unlikeliness)[:MAX_TURNS]:
+            self.transcript.rewind(start)
+            line = self._line(slot, [*first.ids[: turn.place], turn.token])
+            if self._is_news(line):
+                return line
+            if kept is first and self._text(line) not in self._told:
+                kept = line if self._text(first) in self._told else first
+        self.transcript.rewind(start)
+        self.transcript.push(kept.ids)
+        return kept
+
+    def _unlikeliness(self, turn: Turn) -> tuple[bool, float]:
+        """Turns towards what is left come first, then those the model came nearest to taking."""
+        return not self.coverage.is_hint(self.vocabulary.tokenizer.decode([turn.token])), turn.gap
+
+    def _is_news(self, line: Line) -> bool:
+        """Whether a line tells what is still to be told, and has not been written before."""
+        text = self._text(line)
+        return text not in self._told and self.coverage.is_news(text)
+
+    def _text(self, line: Line) -> str:
+        return clean_field(self.vocabulary.tokenizer.decode(line.ids))
 
     def _cleaned(self, name: str, text: str) -> str:
         """The words without half characters; the fallback if nothing is left."""

@@ -25,12 +25,15 @@ from audiostory.generate.conditions import (
 from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.coverage import Coverage, num_named
 from audiostory.story.format import GRID_PER_S, tenths
 from audiostory.story.grammar import GrammarLimits, caption_slots, storyline_slots
 from audiostory.story.tokens import clean_field
 from audiostory.story.types import Clip, Event, Storyline
 
 MAX_FALLBACK_CHARS = 160
+COMFORTABLE_EVENT_S = 3.0
+"""No shorter events are asked for, however much is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +118,8 @@ class Reasoner:
     ) -> Passage:
         """A stretch of the story, written in one go."""
         writer = self._writer(text, event.duration_s, rng, summary=summary)
-        storyline = writer.write(storyline_slots(event.duration_s, limits=self.config.limits))
+        limits = limits_for(text, event.duration_s, self.config.limits)
+        storyline = writer.write(storyline_slots(event.duration_s, limits=limits))
         clips = self._captions(writer, storyline)
         return _moved(event, storyline, clips, writer.repairs)
 
@@ -165,6 +169,7 @@ class Reasoner:
             rng=rng,
             fallback=clean_field(text)[:MAX_FALLBACK_CHARS].strip(),
             given={} if summary is None else {"summary": summary},
+            coverage=Coverage(text),
         )
 
     def _captions(self, writer: SlotWriter, storyline: Storyline) -> tuple[Clip, ...]:
@@ -186,6 +191,12 @@ class Reasoner:
         pieces += clip_pieces(clip, self.model.config.tokens) * limits.max_events
         num_words = sum(piece.is_free for piece in pieces)
         return len(encode(self.tokenizer, pieces)) + num_words * limits.max_words_tokens
+
+
+def limits_for(text: str, duration_s: float, limits: GrammarLimits) -> GrammarLimits:
+    """The limits, with an event at least for each thing that the text names, as far as they fit."""
+    most = min(limits.max_events, int(duration_s / COMFORTABLE_EVENT_S))
+    return replace(limits, min_events=max(limits.min_events, min(num_named(text), most)))
 
 
 def words_of(event: Event) -> str:

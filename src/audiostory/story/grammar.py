@@ -52,6 +52,8 @@ class Words:
     name: str
     """``summary``, ``detail``, ``sounds`` or ``caption``."""
     max_tokens: int
+    is_distinct: bool = False
+    """Whether the text should differ from earlier ones of the same name."""
 
 
 @dataclass(frozen=True)
@@ -307,7 +309,7 @@ def _event_slots(
     else:
         lead += seconds_text(end / GRID_PER_S)
     yield Fixed(f"{lead}]{DETAIL_LEAD}")
-    detail = yield from _written(Words("detail", limits.max_words_tokens))
+    detail = yield from _written(Words("detail", limits.max_words_tokens, is_distinct=True))
     yield Fixed(SOUNDS_LEAD)
     sounds = yield from _written(Words("sounds", limits.max_words_tokens))
     return Event(start_s=start / GRID_PER_S, end_s=end / GRID_PER_S, detail=detail, sounds=sounds)
