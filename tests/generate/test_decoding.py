@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from audiostory.errors import CheckpointError
-from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
+from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary, looping
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.coverage import Coverage, stems
 from audiostory.story.format import parse, render
@@ -222,3 +222,20 @@ def test_an_event_tells_what_is_left_of_the_instruction_if_the_model_can(model, 
     other = next(word for word in words[1:] if len(stems(word)) == 1 and word.isalpha())
     assert stems(other)[0] not in stems(greedy)
     assert stems(other)[0] in stems(told(other))
+
+
+def test_a_line_may_say_a_thing_three_times_and_then_goes_on():
+    assert looping([]) == looping([4]) == looping([4, 4]) == []
+    assert looping([4, 4, 4]) == [4]
+    assert looping([1, 2, 3, 7, 1, 2]) == [3]
+    assert looping([1, 2, 3, 1, 2, 5, 1, 2]) == [3, 5]
+
+
+def test_words_never_loop(model, vocabulary):
+    for seed in range(5):
+        writer = writer_for(model, vocabulary, seed=seed)
+        start = len(writer.transcript.ids)
+        writer.write(one_slot(Words("caption", 40)))
+        ids = writer.transcript.ids[start:]
+        triples = list(zip(ids, ids[1:], ids[2:], strict=False))
+        assert len(triples) == len(set(triples))

@@ -31,6 +31,8 @@ MAX_TURNS = 5
 """Other ways that are tried to tell an event which would tell nothing new."""
 OPENING_TOKENS, OPENING_TURNS = 3, 12
 """How many tokens open a line, and how many other ways each of them could go."""
+LONGEST_TWICE = 3
+"""As many tokens in a row come only once in a line."""
 MAX_TEMPERATURE = 100.0
 """Long before, words are drawn by lot; more would only lose precision."""
 UNKNOWN_CHARACTER = "\N{REPLACEMENT CHARACTER}"
@@ -152,6 +154,16 @@ class Line:
     """Whether the model ended the line, not the limit."""
 
 
+def looping(ids: Sequence[int]) -> list[int]:
+    """Tokens that would say the last words of a line a second time: a way into endless loops.
+
+    Source: no n-gram twice, arXiv:1705.04304, Sec. 2.5, within one line only.
+    """
+    last = tuple(ids[1 - LONGEST_TWICE :])
+    starts = range(len(ids) - len(last))
+    return [ids[i + len(last)] for i in starts if tuple(ids[i : i + len(last)]) == last]
+
+
 def turns_of(scores_V: Tensor, chosen: int, before: Sequence[int]) -> list[Turn]:
     """The likeliest other tokens at a place; several where a line opens, for there it decides."""
     num_turns = OPENING_TURNS if len(before) < OPENING_TOKENS else 1
@@ -263,6 +275,8 @@ class SlotWriter:
             logits_V = self.transcript.next_logits()
             word_V = vocabulary.is_word_V if line.ids else vocabulary.is_first_word_V
             allowed_V = word_V | vocabulary.is_ender_V if line.ids else word_V
+            if loops := looping(line.ids):
+                allowed_V = allowed_V.index_fill(0, torch.tensor(loops), value=False)
             chosen = self.sampling.choose(logits_V, allowed_V, self.rng)
             if vocabulary.is_ender_V[chosen]:
                 line.is_ended = True
