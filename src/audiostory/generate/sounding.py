@@ -99,7 +99,7 @@ class Sounding:
             overlap_s=settings.overlap_s,
             curve=settings.join,
         )
-        level = settings.level
+        level = settings.level if settings.loudness_lufs is not None else None
         kept = level and KeptGain(gain_db=level.gain_db, limiter=level.limiter)
         return normalize(joined, settings.loudness_lufs, kept=kept)
 
