@@ -27,7 +27,7 @@ from audiostory.story.tokens import clean_field
 Result = TypeVar("Result")
 LINE_CATEGORIES = ("Cc", "Zl", "Zp")
 """Unicode categories that no single line of text holds: controls, line and paragraph breaks."""
-MAX_TURNS = 5
+MAX_TURNS = 4
 """Other ways that are tried to tell an event which would tell nothing new."""
 OPENING_TOKENS, OPENING_TURNS = 3, 12
 """How many tokens open a line, and how many other ways each of them could go."""
@@ -288,29 +288,38 @@ class SlotWriter:
         return line
 
     def _told_anew(self, slot: Words, first: Line) -> Line:
-        """The line, or the likeliest other one that tells something new, if there is any.
+        """The line, or another one that tells something new, if there is any.
 
-        Each try takes the turn that the model came nearest to taking, then writes on. Where no try
-        tells something new of the instruction, the first that was not told before is as good.
+        Each try takes a turn that the model came near to taking, towards what is left to tell, then
+        writes on. Where none tells it, the model's own line stands, unless it was told before and
+        one of its nearest turns was not.
         """
-        if self._is_news(first):
-            return first
         start = len(self.transcript.ids) - len(first.ids)
-        kept = first
-        for turn in sorted(first.turns, key=self._unlikeliness)[:MAX_TURNS]:
-            self.transcript.rewind(start)
-            line = self._line(slot, [*first.ids[: turn.place], turn.token])
+        turns = sorted(first.turns, key=lambda turn: turn.gap)
+        wanted = [] if self._is_news(first) else [turn for turn in turns if self._is_hint(turn)]
+        for turn in wanted[:MAX_TURNS]:
+            line = self._turned(slot, start, first, turn)
             if self._is_news(line):
                 return line
-            if kept is first and self._text(line) not in self._told:
-                kept = line if self._text(first) in self._told else first
-        self.transcript.rewind(start)
-        self.transcript.push(kept.ids)
-        return kept
+        if self._text(first) not in self._told:
+            turns = []
+        for turn in turns[:MAX_TURNS]:
+            line = self._turned(slot, start, first, turn)
+            if self._text(line) not in self._told:
+                return line
+        if wanted or turns:
+            self.transcript.rewind(start)
+            self.transcript.push(first.ids)
+        return first
 
-    def _unlikeliness(self, turn: Turn) -> tuple[bool, float]:
-        """Turns towards what is left come first, then those the model came nearest to taking."""
-        return not self.coverage.is_hint(self.vocabulary.tokenizer.decode([turn.token])), turn.gap
+    def _turned(self, slot: Words, start: int, first: Line, turn: Turn) -> Line:
+        """The line that the model writes when it takes a turn."""
+        self.transcript.rewind(start)
+        return self._line(slot, [*first.ids[: turn.place], turn.token])
+
+    def _is_hint(self, turn: Turn) -> bool:
+        """Whether a turn may lead to what is left to tell."""
+        return self.coverage.is_hint(self.vocabulary.tokenizer.decode([turn.token]))
 
     def _is_news(self, line: Line) -> bool:
         """Whether a line tells what is still to be told, and has not been written before."""

@@ -11,6 +11,8 @@ import re
 
 STEM_CHARS = 4
 """Letters by which the forms of a word are told from other words."""
+HINT_CHARS = 3
+"""Fewer letters hint at too many words."""
 _NAMELESS = """
 about after again all along also and another any are around audio away background because been
 before begin beginning being below between both but by can clear clip close comes continue could
@@ -56,9 +58,9 @@ class Coverage:
     def is_hint(self, text: str) -> bool:
         """Whether ``text`` may be the beginning of something that is left."""
         begun = text.strip().casefold()
-        return len(begun) > 1 and any(
-            stem.startswith(begun) or begun.startswith(stem) for stem in self.left
-        )
+        if len(begun) < HINT_CHARS:
+            return begun in self.left
+        return any(stem.startswith(begun) or begun.startswith(stem) for stem in self.left)
 
     def tell(self, text: str) -> None:
         """Take note of what ``text`` tells."""

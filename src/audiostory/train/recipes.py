@@ -59,7 +59,7 @@ NANO_WARM = StageConfig(
     trainable=("llm", "semantic_head"),
     weights={"semantic": 1.0, "text": 1.0},
     optim=OptimConfig(
-        learning_rate=1e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
+        learning_rate=5e-4, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
     ),
     steps=600,
     batch_size=8,
@@ -78,7 +78,7 @@ NANO_WHOLE = replace(
     starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
-    optim=replace(NANO_WARM.optim, learning_rate=5e-4),
+    optim=replace(NANO_WARM.optim, learning_rate=3e-4),
     steps=400,
     batch_size=32,
 )
