@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from audiostory.generate.pipeline import AudioStoryPipeline as AudioStoryPipeline
     from audiostory.story.plan import Plan as Plan
     from audiostory.story.plan import PlanSettings as PlanSettings
-    from audiostory.story.plan import load_plan as load_plan
-    from audiostory.story.plan import save_plan as save_plan
+    from audiostory.story.plan_file import load_plan as load_plan
+    from audiostory.story.plan_file import save_plan as save_plan
     from audiostory.story.types import Instruction as Instruction
 
 __version__ = "0.1.0"
@@ -38,9 +38,9 @@ _HOMES = {
     "PlanSettings": "audiostory.story.plan",
     "Waveform": "audiostory.audio.waveform",
     "load": "audiostory.audio.waveform",
-    "load_plan": "audiostory.story.plan",
+    "load_plan": "audiostory.story.plan_file",
     "save": "audiostory.audio.waveform",
-    "save_plan": "audiostory.story.plan",
+    "save_plan": "audiostory.story.plan_file",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

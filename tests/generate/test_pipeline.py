@@ -19,7 +19,8 @@ from audiostory.generate.pipeline import (
     fingerprint_of,
 )
 from audiostory.models.checkpoint import save_pretrained
-from audiostory.story.plan import PlanSettings, derive_seed, load_plan, save_plan
+from audiostory.story.plan import PlanSettings, derive_seed
+from audiostory.story.plan_file import load_plan, save_plan
 from audiostory.story.types import Instruction
 from tests.tiny import tiny_model, tiny_tokenizer
 

@@ -126,7 +126,7 @@ def render(  # noqa: PLR0913 - one parameter per option
     """Make a plan sound. Clips that are finished already are not made again."""
     files = TrackFiles(output)
     with mistakes_told(debug=debug, files=files):
-        from audiostory.story.plan import load_plan
+        from audiostory.story.plan_file import load_plan
 
         settings = options.given_settings(
             steps=steps,

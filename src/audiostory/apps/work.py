@@ -136,7 +136,7 @@ def resumed(
     Raises:
         PlanError: if another story was asked for then.
     """
-    from audiostory.story.plan import load_plan
+    from audiostory.story.plan_file import load_plan
 
     plan = load_plan(path)
     wanted: dict[str, object] = {
@@ -183,7 +183,7 @@ def with_plan_saved(
 ) -> Iterator[Progress]:
     """The same steps; the plan is on disk before the first clip, and at the end with its gain."""
     from audiostory.generate.narration import NarrationReady, StorylineReady
-    from audiostory.story.plan import save_plan
+    from audiostory.story.plan_file import save_plan
 
     for step in steps:
         if isinstance(step, StorylineReady):

@@ -1,7 +1,8 @@
-"""The plan of a story as a file, ``story.json``: written by ``plan``, edited by a person, sounded.
+"""The plan of a story: written by ``plan``, edited by a person as ``story.json``, sounded.
 
-This is the border: whatever stands in a plan that was loaded has been checked. Inside the package
-a story is the plain data of ``types``; ``plan_of`` and ``story_of`` go between the two.
+This is the border: whatever stands in a plan that was loaded (``plan_file``) has been checked.
+Inside the package a story is the plain data of ``types``; ``plan_of`` and ``story_of`` go between
+the two.
 ``python -m audiostory.story.plan`` prints the JSON Schema published as ``docs/plan.schema.json``.
 """
 
@@ -9,10 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -26,7 +25,7 @@ from pydantic import (
 )
 
 from audiostory import __version__
-from audiostory.errors import OutputError, PlanError
+from audiostory.errors import PlanError
 from audiostory.story.tokens import MARKER, clean_field
 from audiostory.story.types import (
     MAX_DURATION_S,
@@ -248,58 +247,6 @@ class Plan(_Part):
         return self
 
 
-def load_plan(path: Path) -> Plan:
-    """The plan in a file.
-
-    Raises:
-        PlanError: if the file is missing, is not UTF-8 or not JSON (with line and column), or with
-            one line per wrong field, such as ``clips.2.gain: Input should be ...``.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # some editors put a byte order mark first
-    except FileNotFoundError:
-        raise PlanError(f"{path}: no such plan; write one with `audiostory plan`") from None
-    except OSError as error:
-        raise PlanError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PlanError(
-            f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8"
-        ) from None
-    try:
-        json.loads(text, object_pairs_hook=_object)  # for its messages: line, column, doubles
-        return Plan.model_validate_json(text)
-    except PlanError as error:
-        raise PlanError(f"{path}: {error}") from None
-    except json.JSONDecodeError as error:
-        raise PlanError(
-            f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from None
-    except RecursionError:
-        raise PlanError(f"{path}: not a plan: brackets are nested too deeply") from None
-    except ValidationError as error:
-        raise PlanError(_complaints(error, str(path))) from None
-
-
-def save_plan(plan: Plan, path: Path, *, overwrite: bool = False) -> None:
-    """Write a plan, whole or not at all.
-
-    Raises:
-        OutputError: if the file exists and ``overwrite`` is not set, or cannot be written.
-    """
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or overwrite it (--overwrite)")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(plan.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-
-
 def plan_schema() -> dict[str, Any]:
     """The JSON Schema of ``story.json`` (draft 2020-12)."""
     schema = Plan.model_json_schema()
@@ -352,7 +299,7 @@ def plan_of(
             provenance=PlanProvenance(audiostory_version=__version__, notes=list(notes)),
         )
     except ValidationError as error:
-        raise PlanError(_complaints(error, "the story")) from None
+        raise PlanError(complaints(error, "the story")) from None
 
 
 def story_of(plan: Plan) -> Story:
@@ -408,18 +355,8 @@ def _snapped(end_s: float, duration_s: float) -> float:
     return duration_s if abs(end_s - duration_s) <= TOLERANCE_S + 1e-9 else end_s
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The JSON object with these fields; a field given twice would hide the first."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise PlanError(f"{twice!r} is given twice in one object: take one of them out")
-    return fields
-
-
-def _complaints(error: ValidationError, subject: str) -> str:
-    """One line per wrong field, the first line naming the file."""
+def complaints(error: ValidationError, subject: str) -> str:
+    """One line per wrong field of a plan, after a line that names the ``subject``."""
     errors = error.errors(include_url=False)
     lines = [_complaint(place=item["loc"], message=item["msg"]) for item in errors[:_MAX_LINES]]
     if len(errors) > _MAX_LINES:
