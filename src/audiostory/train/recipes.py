@@ -54,18 +54,22 @@ NANO_DIT = StageConfig(
 NANO_WARM = StageConfig(
     name="nano/stage1-warm",
     objective="story",
-    data="story_clips",
+    data="caption_clips",
     starts_from=("nano/llm",),
     trainable=("llm", "semantic_head"),
     weights={"semantic": 1.0, "text": 1.0},
     optim=OptimConfig(
-        learning_rate=5e-4, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
+        learning_rate=5e-4,
+        group_rates={"semantic_head": 1e-3},
+        betas=(0.9, 0.98),
+        warmup_steps=50,
+        final_rate=0.1,
+        ema_decay=0.995,
     ),
     steps=600,
-    batch_size=8,
+    batch_size=48,
 )
-"""Eq. 3: the semantic head learns the teacher's features of captions (Stage I-Warm), those of
-stories in words, of which there is no end, so that it learns words and not a list of captions.
+"""Eq. 3: the semantic head learns the teacher's features of single captions (Stage I-Warm).
 
 The text loss stays on, for nano trains its whole LLM: there is no frozen one under a LoRA that
 could not forget.
@@ -74,11 +78,10 @@ could not forget.
 NANO_WHOLE = replace(
     NANO_WARM,
     name="nano/stage1-whole",
-    data="caption_clips",
     starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
-    optim=replace(NANO_WARM.optim, learning_rate=3e-4),
+    optim=replace(NANO_WARM.optim, learning_rate=3e-4, group_rates={"semantic_head": 1e-3}),
     steps=400,
     batch_size=32,
 )
