@@ -17,7 +17,7 @@ from audiostory.data.blocks import (
     packed_caption,
 )
 from audiostory.data.cache import pack
-from audiostory.data.stories import StoryFile
+from audiostory.data.stories import StoryFile, StoryTexts
 from tests.data.test_stories import ROW
 from tests.tiny import tiny_config, tiny_tokenizer
 
@@ -64,6 +64,7 @@ def test_sounds_are_cut_to_whole_patches_within_the_bound(tmp_path: Path, length
         tokenizer=tiny_tokenizer(),
         tokens=TOKENS,
         teacher=lambda captions: torch.zeros(len(captions), 4, 24),
+        told=StoryTexts(StoryFile(path), tiny_tokenizer(), TOKENS, 1, 1),
         seed=0,
         batch_size=2,
         latents=pack([torch.ones(length, 8), torch.ones(12, 8)]),

@@ -108,7 +108,7 @@ def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:
 
 
 def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:
-    with pytest.raises(TrainingError, match="audiostory train nano/codec"):
+    with pytest.raises(TrainingError, match="audiostory train nano/dit"):
         bench(paths).train(short("nano/stage1-whole"))
 
 

@@ -22,10 +22,8 @@ from audiostory.data.sounds import SoundLatents, draw, step_generator
 from audiostory.data.stories import (
     StoryFile,
     StoryTexts,
-    pad,
     prompt_of,
     story_of,
-    text_sequence,
 )
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.grammar import Fixed, clip_slots_of, slots_of
@@ -153,6 +151,8 @@ class StoryClips:
     tokenizer: StoryTokenizer
     tokens: SpecialTokens
     teacher: Teacher
+    told: StoryTexts
+    """Stories of any kind, to be told; those that sound name few things."""
     seed: int
     batch_size: int
     latents: Ragged | None = None
@@ -166,16 +166,14 @@ class StoryClips:
     """Frames of one clip that are trained on at most; of a longer one a random part."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """A packed batch with targets, and half as many other stories as text."""
+        """A packed batch with targets, and other stories as text."""
         generator = step_generator(self.seed, step)
         chosen = self.stories.draw_alike(self.batch_size, generator)
         rows = [self.stories[index] for index in chosen]
         batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
         with torch.no_grad():
             batch["semantic_XSD"] = self.teacher([text for row in rows for text in row.captions])
-        others = self.stories.draw_alike(max(1, self.batch_size // 2), generator)
-        told = [text_sequence(self.stories[i], self.tokenizer, self.tokens) for i in others]
-        batch |= as_text(pad(told))
+        batch |= as_text(self.told.batch_at(step))
         if self.latents is not None:
             clips = [
                 self.latents[self.first_clips[index] + offset].float()

@@ -78,7 +78,7 @@ could not forget.
 NANO_WHOLE = replace(
     NANO_WARM,
     name="nano/stage1-whole",
-    starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-warm"),
+    starts_from=("nano/dit", "nano/stage1-warm"),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
     optim=replace(NANO_WARM.optim, learning_rate=3e-4, group_rates={"semantic_head": 1e-3}),
@@ -91,7 +91,7 @@ NANO_STORY = StageConfig(
     name="nano/stage3",
     objective="story",
     data="story_clips",
-    starts_from=("nano/codec", "nano/llm", "nano/dit", "nano/stage1-whole"),
+    starts_from=("nano/stage1-whole",),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 0.5, "flow": 1.0},
     optim=OptimConfig(

@@ -198,32 +198,24 @@ def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
 
 def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     """Bridge blocks of single sounds, and an eighth as many stories as text."""
-    tokens = materials.model.config.tokens
-    stories = StoryTexts(
-        materials.stories,
-        materials.tokenizer,
-        tokens,
-        stage.seed,
-        max(1, stage.batch_size // 8),
-    )
     return CaptionClips(
         sounds=single_sounds(materials, stage),
         texts=materials.texts,
         tokenizer=materials.tokenizer,
-        tokens=tokens,
-        stories=stories,
+        tokens=materials.model.config.tokens,
+        stories=told(materials, stage.seed, max(1, stage.batch_size // 8)),
     ).batch_at
+
+
+def told(materials: Materials, seed: int, batch_size: int) -> StoryTexts:
+    """Stories as text, sounding or not."""
+    tokens = materials.model.config.tokens
+    return StoryTexts(materials.stories, materials.tokenizer, tokens, seed, batch_size)
 
 
 def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
     """Stories as text."""
-    return StoryTexts(
-        materials.stories,
-        materials.tokenizer,
-        materials.model.config.tokens,
-        stage.seed,
-        stage.batch_size,
-    ).batch_at
+    return told(materials, stage.seed, stage.batch_size).batch_at
 
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
@@ -234,6 +226,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         tokenizer=materials.tokenizer,
         tokens=config.tokens,
         teacher=materials.teacher,
+        told=told(materials, stage.seed + 1, max(1, stage.batch_size // 2)),
         seed=stage.seed,
         batch_size=stage.batch_size,
         latents=materials.story_latents if has_flow else None,
