@@ -75,10 +75,21 @@ The text loss stays on, for nano trains its whole LLM: there is no frozen one un
 could not forget.
 """
 
+NANO_STORY_WARM = replace(
+    NANO_WARM,
+    name="nano/stage1-stories",
+    data="story_clips",
+    starts_from=("nano/stage1-warm",),
+    steps=500,
+    batch_size=8,
+)
+"""The same on the clips of stories in words, of which there is no end: there bridge tokens have a
+storyline before them, and captions that no corpus holds."""
+
 NANO_WHOLE = replace(
     NANO_WARM,
     name="nano/stage1-whole",
-    starts_from=("nano/dit", "nano/stage1-warm"),
+    starts_from=("nano/dit", "nano/stage1-stories"),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
     optim=replace(NANO_WARM.optim, learning_rate=3e-4, group_rates={"semantic_head": 1e-3}),
@@ -114,6 +125,7 @@ RECIPES = {
         NANO_LLM,
         NANO_DIT,
         NANO_WARM,
+        NANO_STORY_WARM,
         NANO_WHOLE,
         NANO_STORY,
     )
