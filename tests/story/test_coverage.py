@@ -22,7 +22,9 @@ def test_nameless_words_are_lower_case_and_longer_than_what_is_dropped_anyway() 
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        (CHASE, 4),
+        (CHASE, 3),
+        ("Spell cast: runes hum, crystal charges", 2),
+        ("Rain: ", 1),
         ("Rain", 1),
         ("", 0),
         ("- owl\n- twig snap\n- rifle shot", 3),

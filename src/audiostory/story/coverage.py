@@ -29,6 +29,8 @@ NAMELESS = frozenset(_NAMELESS.split())
 """Words that name no sound of their own, in instructions and in descriptions of sounds."""
 BREAKS = re.compile(r"[,.;:!?\n•+&()]| - | and | then | while | as | followed by | before | until ")
 """Where one thing that is told ends and another begins."""
+HEADING = re.compile(r"[^.;!?\n]*?:\s+(?=\S)")
+"""What a list is about, before its colon."""
 
 
 def stems(text: str) -> list[str]:
@@ -38,8 +40,8 @@ def stems(text: str) -> list[str]:
 
 
 def num_named(text: str) -> int:
-    """How many things ``text`` tells, about: its clauses that name something."""
-    return sum(bool(stems(clause)) for clause in BREAKS.split(text))
+    """How many things ``text`` tells, about: its clauses that name something, headings left out."""
+    return sum(bool(stems(clause)) for clause in BREAKS.split(HEADING.sub("", text)))
 
 
 class Coverage:
