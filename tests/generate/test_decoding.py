@@ -239,3 +239,12 @@ def test_words_never_loop(model, vocabulary):
         ids = writer.transcript.ids[start:]
         triples = list(zip(ids, ids[1:], ids[2:], strict=False))
         assert len(triples) == len(set(triples))
+
+
+def test_only_events_tell_a_summary_does_not(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    text = writer.write(one_slot(Words("summary", 6)))
+    writer.coverage = Coverage(text)
+    left = set(writer.coverage.left)
+    writer.write(one_slot(Words("summary", 6)))
+    assert writer.coverage.left == left

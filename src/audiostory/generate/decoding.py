@@ -27,9 +27,9 @@ from audiostory.story.tokens import clean_field
 Result = TypeVar("Result")
 LINE_CATEGORIES = ("Cc", "Zl", "Zp")
 """Unicode categories that no single line of text holds: controls, line and paragraph breaks."""
-MAX_TURNS = 4
+MAX_TURNS = 6
 """Other ways that are tried to tell an event which would tell nothing new."""
-OPENING_TOKENS, OPENING_TURNS = 3, 12
+OPENING_TOKENS, OPENING_TURNS = 3, 100
 """How many tokens open a line, and how many other ways each of them could go."""
 LONGEST_TWICE = 3
 """As many tokens in a row come only once in a line."""
@@ -264,7 +264,7 @@ class SlotWriter:
         text = self._cleaned(slot.name, self.vocabulary.tokenizer.decode(line.ids))
         if slot.is_distinct:
             self._told.add(text)
-        self.coverage.tell(text)
+            self.coverage.tell(text)
         return text
 
     def _line(self, slot: Words, opening: Sequence[int]) -> Line:

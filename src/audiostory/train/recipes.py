@@ -34,8 +34,8 @@ NANO_LLM = StageConfig(
     optim=OptimConfig(
         learning_rate=1e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
     ),
-    steps=600,
-    batch_size=24,
+    steps=1_100,
+    batch_size=12,
 )
 """Eq. 2 on the text of composed stories, from weights that copy and know which words are alike."""
 
@@ -46,7 +46,7 @@ NANO_DIT = StageConfig(
     trainable=("dit", "null_condition"),
     weights={"flow": 1.0},
     optim=OptimConfig(learning_rate=1e-3, betas=(0.9, 0.99)),
-    steps=5_500,
+    steps=8_000,
     batch_size=40,
 )
 """Eq. 5 on single sounds under the text features of their captions."""
@@ -66,7 +66,7 @@ NANO_WARM = StageConfig(
         final_rate=0.1,
         ema_decay=0.995,
     ),
-    steps=600,
+    steps=400,
     batch_size=48,
 )
 """Eq. 3: the semantic head learns the teacher's features of single captions (Stage I-Warm).
