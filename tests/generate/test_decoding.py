@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from audiostory.errors import CheckpointError
-from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary, looping
+from audiostory.generate.decoding import (
+    Sampling,
+    SlotWriter,
+    Transcript,
+    Vocabulary,
+    is_stammered,
+    looping,
+)
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.coverage import Coverage, stems
 from audiostory.story.format import parse, render
@@ -248,3 +255,9 @@ def test_only_events_tell_a_summary_does_not(model, vocabulary):
     left = set(writer.coverage.left)
     writer.write(one_slot(Words("summary", 6)))
     assert writer.coverage.left == left
+
+
+def test_a_word_said_over_and_over_is_a_stammer():
+    assert not is_stammered("")
+    assert not is_stammered("Oink, oink, oink says the pig")
+    assert is_stammered("Rain rain raining rained")

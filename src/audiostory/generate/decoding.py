@@ -10,6 +10,7 @@ Shapes: ``L`` tokens, ``V`` vocabulary, ``1`` one sequence.
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,7 +21,7 @@ from torch import Tensor
 from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models.llm import LanguageModel
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import Coverage
+from audiostory.story.coverage import Coverage, stems
 from audiostory.story.grammar import Fixed, Number, Slot, Slots, Words
 from audiostory.story.tokens import clean_field
 
@@ -31,6 +32,8 @@ MAX_TURNS = 6
 """Other ways that are tried to tell an event which would tell nothing new."""
 OPENING_TOKENS, OPENING_TURNS = 3, 100
 """How many tokens open a line, and how many other ways each of them could go."""
+MOST_OFTEN = 3
+"""How often a line may say one word."""
 LONGEST_TWICE = 3
 """As many tokens in a row come only once in a line."""
 MAX_TEMPERATURE = 100.0
@@ -151,7 +154,9 @@ class Line:
     turns: list[Turn] = field(default_factory=list)
     """For each token after the opening."""
     is_ended: bool = False
-    """Whether the model ended the line, not the limit."""
+    """Whether the line came to an end before its limit."""
+    has_stammered: bool = False
+    """Whether it was ended for saying one word again and again."""
 
 
 def looping(ids: Sequence[int]) -> list[int]:
@@ -162,6 +167,11 @@ def looping(ids: Sequence[int]) -> list[int]:
     last = tuple(ids[1 - LONGEST_TWICE :])
     starts = range(len(ids) - len(last))
     return [ids[i + len(last)] for i in starts if tuple(ids[i : i + len(last)]) == last]
+
+
+def is_stammered(text: str) -> bool:
+    """Whether a line says one word again and again, in whatever forms."""
+    return max(Counter(stems(text)).values(), default=0) > MOST_OFTEN
 
 
 def turns_of(scores_V: Tensor, chosen: int, before: Sequence[int]) -> list[Turn]:
@@ -259,6 +269,8 @@ class SlotWriter:
         line = self._line(slot, [])
         if slot.is_distinct:
             line = self._told_anew(slot, line)
+        if line.has_stammered:
+            self.repairs.append(f"{slot.name}: ended where it began to stammer")
         if not line.is_ended:
             self.repairs.append(f"{slot.name}: cut after {slot.max_tokens} tokens")
         text = self._cleaned(slot.name, self.vocabulary.tokenizer.decode(line.ids))
@@ -285,6 +297,9 @@ class SlotWriter:
                 line.turns += turns_of(logits_V.masked_fill(~word_V, -torch.inf), chosen, line.ids)
             line.ids.append(chosen)
             self.transcript.push([chosen])
+            if is_stammered(vocabulary.tokenizer.decode(line.ids)):
+                line.is_ended = line.has_stammered = True
+                break
         return line
 
     def _told_anew(self, slot: Words, first: Line) -> Line:
