@@ -4,9 +4,21 @@ import pytest
 import typer
 
 from audiostory.apps.outputs import TrackFiles
-from audiostory.apps.work import check_track, instruction_of, mistakes_told, short, with_settings
+from audiostory.apps.work import (
+    check_track,
+    instruction_of,
+    mistakes_told,
+    short,
+    with_plan_saved,
+    with_settings,
+)
+from audiostory.audio.loudness import normalize
+from audiostory.audio.waveform import silence
 from audiostory.errors import AudioStoryError, ConfigError, OutputError
-from audiostory.story.plan import Plan
+from audiostory.generate.narration import Narration, NarrationReady, StorylineReady
+from audiostory.story.plan import Plan, PlanLevel, PlanSettings
+from audiostory.story.plan_file import load_plan
+from tests.story.plans import plan_from, two_events
 
 
 def test_a_mistake_is_told_with_exit_code_two(capsys):
@@ -84,3 +96,28 @@ def test_given_settings_win_over_the_plans():
 def test_long_values_are_shortened_in_messages():
     assert len(short("x" * 500)) == 60
     assert short(7) == "7"
+
+
+@pytest.mark.parametrize("edited", ["{ half an edit", None])
+def test_a_plan_that_was_edited_while_it_sounded_is_left_alone(tmp_path, capsys, edited):
+    path = tmp_path / "a.story.json"
+    plan = plan_from(two_events())
+    sound = silence(10.0, 8000)
+    level = PlanLevel(gain_db=3.0)
+    told = plan.model_copy(update={"settings": PlanSettings(level=level)})
+    narration = Narration(
+        waveform=sound, plan=told, loudness=normalize(sound)[1], planning_s=0, rendering_s=0
+    )
+
+    def steps():
+        yield StorylineReady(plan)
+        if edited is not None:
+            path.write_text(edited)
+        yield NarrationReady(narration)
+
+    list(with_plan_saved(steps(), path, overwrite=False))
+    if edited is None:
+        assert load_plan(path).settings.level == level
+    else:
+        assert path.read_text() == edited
+        assert "was edited meanwhile" in capsys.readouterr().err

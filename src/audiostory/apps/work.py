@@ -183,13 +183,25 @@ def with_plan_saved(
 ) -> Iterator[Progress]:
     """The same steps; the plan is on disk before the first clip, and at the end with its gain."""
     from audiostory.generate.narration import NarrationReady, StorylineReady
-    from audiostory.story.plan_file import save_plan
+    from audiostory.story.plan_file import load_plan, save_plan
+
+    def is_edited(told: Plan) -> bool:
+        """Whether somebody has changed the file since; what they wrote is theirs."""
+        try:
+            there = load_plan(path)
+        except PlanError:
+            return True
+        return with_settings(there, {"level": None}) != with_settings(told, {"level": None})
 
     for step in steps:
         if isinstance(step, StorylineReady):
             save_plan(step.plan, path, overwrite=overwrite)
         if isinstance(step, NarrationReady):
-            save_plan(step.narration.plan, path, overwrite=True)
+            if is_edited(step.narration.plan):
+                text = f"note: {path} was edited meanwhile: left as it is, without the track's gain"
+                screen().print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                save_plan(step.narration.plan, path, overwrite=True)
         yield step
 
 

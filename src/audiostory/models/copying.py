@@ -2,16 +2,17 @@
 
 Copying what was said before is done by two attention layers in a row: heads that look at the
 token before, and heads that look for what followed the present token earlier (induction heads). A
-random start finds that circuit only after millions of tokens, and a small model on two CPU cores
-never gets there; so here it is written into the weights, and training goes on from it.
+random start finds that circuit late; here it is written into the weights, and training goes on
+from it (docs/decisions/005-copying-start.md).
 
-Sources: induction heads, arXiv:2209.11895, Sec. "Mechanistic view"; starting from weights that do
-what trained ones do, arXiv:2305.09828.
+Sources: induction heads, arXiv:2209.11895; starting from weights that do what trained ones do,
+arXiv:2305.09828.
 
 The residual stream is divided at the start: a first half for the token itself, two quarters for
 the two tokens before it. Nothing keeps that division once training begins.
 
-Shapes: ``V`` vocabulary, ``D`` model width, ``E`` width of a token's own half, ``F`` features.
+Shapes: ``V`` vocabulary, ``D`` model width, ``E`` width of a token's own half, ``F`` features,
+``h`` width of a head, ``s`` its slow rotary dimensions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from audiostory.errors import ConfigError
 from audiostory.models.llm import LanguageModel
 
 LOOK_BACK_SHARPNESS = 60.0
-"""How much higher a head scores the position it looks at than one a radian away."""
+"""Score of the position a look-back head looks at; its neighbours get about a tenth less."""
 MATCH_SHARPNESS = 12.0
 """Score of a position whose preceding token is the present one; others get about 0 +- 2."""
 COPY_GAIN = 3.0
@@ -55,8 +56,8 @@ def start_copying(
     fits = (config.num_heads, config.num_kv_heads, config.num_layers >= 2) == (4, 2, True)
     if not (fits and config.tie_embeddings and config.lora is None):
         raise ConfigError(
-            f"'{config.num_heads} heads, {config.num_kv_heads} for keys, {config.num_layers} "
-            "layers': a copying start needs 4, 2 and at least 2, tied embeddings and no LoRA"
+            f"{config.num_heads} heads, {config.num_kv_heads} for keys, {config.num_layers} "
+            "layers: a copying start needs 4, 2 and at least 2, tied embeddings and no LoRA"
         )
     embeddings_VE = token_directions(config.vocab_size, config.hidden_size // 2, generator)
     if features_VF is not None:

@@ -12,6 +12,9 @@ from dataclasses import replace
 from audiostory.errors import ConfigError
 from audiostory.train.stages import OptimConfig, StageConfig
 
+SHORT_RUN = OptimConfig(betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995)
+"""What runs of the LLM share that last some hundreds of steps; each has a rate of its own."""
+
 NANO_CODEC = StageConfig(
     name="nano/codec",
     objective="codec",
@@ -31,9 +34,7 @@ NANO_LLM = StageConfig(
     initial="copying",
     trainable=("llm",),
     weights={"text": 1.0},
-    optim=OptimConfig(
-        learning_rate=1e-3, betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995
-    ),
+    optim=replace(SHORT_RUN, learning_rate=1e-3),
     steps=1_100,
     batch_size=12,
 )
@@ -58,14 +59,7 @@ NANO_WARM = StageConfig(
     starts_from=("nano/llm",),
     trainable=("llm", "semantic_head"),
     weights={"semantic": 1.0, "text": 1.0},
-    optim=OptimConfig(
-        learning_rate=5e-4,
-        group_rates={"semantic_head": 1e-3},
-        betas=(0.9, 0.98),
-        warmup_steps=50,
-        final_rate=0.1,
-        ema_decay=0.995,
-    ),
+    optim=replace(SHORT_RUN, learning_rate=5e-4, group_rates={"semantic_head": 1e-3}),
     steps=400,
     batch_size=48,
 )
@@ -105,14 +99,7 @@ NANO_STORY = StageConfig(
     starts_from=("nano/stage1-whole",),
     trainable=("llm", "semantic_head", "residual_head", "fuser", "dit", "null_condition"),
     weights={"semantic": 1.0, "text": 0.5, "flow": 1.0},
-    optim=OptimConfig(
-        learning_rate=2e-4,
-        group_rates={"dit": 3e-4, "null_condition": 3e-4},
-        betas=(0.9, 0.98),
-        warmup_steps=50,
-        final_rate=0.1,
-        ema_decay=0.995,
-    ),
+    optim=replace(SHORT_RUN, learning_rate=2e-4, group_rates={"dit": 3e-4, "null_condition": 3e-4}),
     steps=400,
     batch_size=8,
 )
