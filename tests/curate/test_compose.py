@@ -28,8 +28,9 @@ def test_the_same_seed_gives_the_same_story():
 
 def test_stories_are_well_formed(rows):
     for row in rows:
-        assert 2 <= len(row.events) <= 8
-        assert 6.0 <= row.duration_s <= 150.0
+        assert 1 <= len(row.events) <= 8
+        assert 2.0 <= row.duration_s <= 150.0
+        assert len(row.events) > 1 or row.duration_s <= 12.0
         assert all(event.duration_s >= 1.0 - 1e-9 for event in row.events)
         assert row.instruction.strip()
 

@@ -13,8 +13,8 @@ from audiostory.data.blocks import (
     StoryClips,
     attention_mask,
     collate,
+    lone_story,
     packed,
-    packed_caption,
 )
 from audiostory.data.cache import pack
 from audiostory.data.stories import StoryFile, StoryTexts
@@ -80,11 +80,11 @@ def test_sounds_are_cut_to_whole_patches_within_the_bound(tmp_path: Path, length
     assert batch["text_ids_BL"].shape[0] == 1
 
 
-def test_a_single_sound_is_one_block_after_its_own_caption() -> None:
+def test_a_single_sound_is_a_story_of_one_event() -> None:
     tokenizer = tiny_tokenizer()
-    sound = packed_caption("A bell ringing", 4.0, tokenizer, TOKENS)
+    sound = packed(lone_story("A bell ringing", 4.0), tokenizer, TOKENS)
     text = tokenizer.decode(sound.ids)
-    assert text.count("A bell ringing") == 2
+    assert text.count("A bell ringing") == 5
     assert "The total duration is 4.0 seconds." in text
     assert text.endswith(TOKENS.bridge_block())
     assert sound.ids[sound.block_starts[0]] == tokenizer.token_id(TOKENS.semantic_open)

@@ -50,7 +50,7 @@ def as_said(scene: Scene, instruction: str) -> Scene:
 def compose(
     rng: Random, corpus: Corpus | None = None, *, row_id: str = "story", seed: int = 0
 ) -> StoryRow:
-    """A story of 2-8 events; the same state of ``rng`` gives the same story.
+    """A story of 1-8 events; the same state of ``rng`` gives the same story.
 
     Args:
         rng: source of chance.

@@ -18,6 +18,8 @@ from audiostory.curate.words import capitalised, gerund, past, third_person, wit
 
 MAX_SUMMARY_CHARS = 170
 MAX_CAPTION_WORDS = 16
+PLAIN_SHARE = 0.25
+"""How often a caption adds nothing to the words of the scene."""
 FAR_WORDS = ("distance", "far away", "far off", "distant")
 NEAR_WORDS = ("nearby", "close by")
 
@@ -116,6 +118,8 @@ def caption(
     beat = scene.beats[at]
     main = beat.sounds[0]
     background = scene.background
+    if not background and rng.random() < PLAIN_SHARE:
+        return capitalised(" and ".join(_plainly(rng, sound) for sound in beat.sounds))
     text = _described(rng, beat, delivery, is_heard=is_heard or background is not None)
     for sound in beat.sounds[1:]:
         short = sound if len(text.split()) < 9 and not background else sound.plain()
@@ -128,6 +132,11 @@ def caption(
     elif len(text.split()) <= MAX_CAPTION_WORDS - 5:
         text += _setting(rng, scene, main, delivery, is_bare=len(text.split()) < 4)
     return capitalised(text)
+
+
+def _plainly(rng: Random, sound: Sound) -> str:
+    """A sound in its own words: "a dog barks", "a dog barking"."""
+    return rng.choice((sound.clause(), sound.participle())) if sound.verb else sound.participle()
 
 
 def _described(rng: Random, beat: Beat, delivery: Delivery, *, is_heard: bool) -> str:

@@ -40,6 +40,7 @@ STYLES: tuple[Style, ...] = (
     Style(styles.bare_list, 6),
     Style(styles.label_list, 9, has_tails=False),
     Style(styles.caption_like, 14),
+    Style(styles.lone, 9, scenes.lone_scene, has_place=True),
     Style(styles.noun_series, 7, has_place=True),
     Style(styles.music_like, 8, scenes.music_scene, has_mood=True),
     Style(styles.prose, 9, has_place=True, has_actors=True),

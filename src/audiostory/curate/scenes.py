@@ -21,6 +21,8 @@ MIN_EVENT_S = 1.0
 MAX_EVENTS = 8
 MIN_DURATION_S = 6.0
 MAX_DURATION_S = 150.0
+LONE_S = (2, 12)
+"""Seconds of a scene of one sound: fewest and most."""
 MAX_TRIES = 20
 """Sounds looked at for each that is kept, where a corpus repeats itself."""
 LENGTHS_S = {"hit": (1.5, 5.0), "call": (2.0, 8.0), "run": (4.0, 14.0), "bed": (6.0, 30.0),
@@ -147,6 +149,14 @@ def open_scene(rng: Random, palette: Palette) -> Scene:
     place, theme = (None, where) if is_theme else (where, None)
     times_s = _natural_times(rng, beats, palette)
     return Scene(tuple(beats), times_s, place, theme, _mood(rng))
+
+
+def lone_scene(rng: Random, palette: Palette) -> Scene:
+    """One sound and no story: a single event, as short as a person may ask for."""
+    place = rng.choice(places()) if rng.random() < 0.3 else None
+    sound = palette.any_sound(rng, place.groups if place else ())
+    end_s = rng.choice((float(rng.randint(*LONE_S)), round(rng.uniform(*LONE_S), 1)))
+    return Scene((Beat((sound,)),), (end_s,), place, None, _mood(rng))
 
 
 def timed_scene(rng: Random, palette: Palette) -> Scene:

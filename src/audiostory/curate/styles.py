@@ -235,6 +235,18 @@ def caption_like(rng: Random, scene: Scene) -> str:
     return capitalised(text + behind(rng, scene, " ")) + rng.choice((".", ""))
 
 
+def lone(rng: Random, scene: Scene) -> str:
+    """As in "A dog barking", "rain", "Generate the sound of a bell ringing": one sound alone."""
+    (beat,) = scene.beats
+    form = rng.choice(("clause", "participle", "participle", "label", "stem", "headline"))
+    text = beat_text(rng, beat, form)
+    if rng.random() < 0.2:
+        text = f"{rng.choice(words_of('noun_leads'))} {beat_text(rng, beat, 'participle')}"
+    if rng.random() < 0.5:
+        text = capitalised(text)
+    return text + (where(scene) if rng.random() < 0.5 else "") + rng.choice((".", "", ""))
+
+
 def noun_series(rng: Random, scene: Scene) -> str:
     """As in "The sound of a dog barking, followed by ...; we hear ..."."""
     form = rng.choice(("participle", "act", "participle"))

@@ -26,10 +26,9 @@ from audiostory.data.stories import (
     story_of,
 )
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.grammar import Fixed, clip_slots_of, slots_of
-from audiostory.story.prompt import chat_prompt, instruction_text
+from audiostory.story.grammar import Fixed, slots_of
 from audiostory.story.tokens import SpecialTokens, clean_field
-from audiostory.story.types import Clip, Instruction
+from audiostory.story.types import Event
 
 HEAD = 0
 """Segment of the prompt and the storyline, which every block sees."""
@@ -71,21 +70,19 @@ def packed(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> P
     return Packed(ids, segments, positions, block_starts)
 
 
-def packed_caption(
-    caption: str, duration_s: float, tokenizer: StoryTokenizer, tokens: SpecialTokens
-) -> Packed:
-    """A single sound: the caption as instruction, nothing reasoned, one block (Stage I)."""
-    asked = instruction_text(Instruction(text=caption, duration_s=duration_s))
-    ids = tokenizer.encode(chat_prompt(asked)) + tokenizer.encode(tokens.think_close)
-    head_length, block_start = len(ids), 0
-    clip = Clip(caption=clean_field(caption), duration_s=duration_s)
-    for slot, text in clip_slots_of(clip, tokens):
-        if text == tokens.bridge_block():
-            block_start = len(ids)
-        if not (isinstance(slot, Fixed) and text == tokens.gen_close):
-            ids += tokenizer.encode(text)
-    segments = [HEAD] * head_length + [1] * (len(ids) - head_length)
-    return Packed(ids, segments, list(range(len(ids))), [block_start])
+def lone_story(caption: str, duration_s: float) -> StoryRow:
+    """A single sound as a story of one event: the caption is asked for, told and heard."""
+    words = clean_field(caption)
+    event = Event(start_s=0.0, end_s=duration_s, detail=words, sounds=words)
+    return StoryRow(
+        id="",
+        seed=0,
+        instruction=caption,
+        duration_s=duration_s,
+        summary=words,
+        events=(event,),
+        captions=(words,),
+    )
 
 
 def attention_mask(segments_BL: Tensor) -> Tensor:
@@ -128,7 +125,7 @@ class CaptionClips:
         durations_s = [round(duration_s, 1) for duration_s in sounds["duration_B"].tolist()]
         batch = collate(
             [
-                packed_caption(caption, duration_s, self.tokenizer, self.tokens)
+                packed(lone_story(caption, duration_s), self.tokenizer, self.tokens)
                 for caption, duration_s in zip(captions, durations_s, strict=True)
             ]
         )
