@@ -220,7 +220,7 @@ def test_an_event_tells_what_is_left_of_the_instruction_if_the_model_can(model, 
     def told(instruction):
         writer = writer_for(model, vocabulary)
         writer.coverage = Coverage(instruction)
-        return writer.write(one_slot(Words("detail", 4, is_distinct=True)))
+        return writer.write(one_slot(Words("detail", 1, is_distinct=True)))
 
     greedy = told("")
     transcript = writer_for(model, vocabulary).transcript
@@ -229,6 +229,31 @@ def test_an_event_tells_what_is_left_of_the_instruction_if_the_model_can(model, 
     other = next(word for word in words[1:] if len(stems(word)) == 1 and word.isalpha())
     assert stems(other)[0] not in stems(greedy)
     assert stems(other)[0] in stems(told(other))
+
+
+def test_what_an_event_does_not_tell_is_told_in_the_words_of_the_instruction(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.coverage, writer.keeps_words = Coverage("then a zorb hums: loudly, a quux"), True
+    limits = GrammarLimits(max_words_tokens=24)
+    start = len(writer.transcript.ids)
+    story = writer.write(story_slots(6.0, tokens=TOKENS, limits=limits))
+    captions = [clip.caption for clip in story.clips]
+    assert any("a zorb hums" in caption.lower() for caption in captions)
+    assert any("a quux" in caption.lower() for caption in captions)
+    assert writer.repairs[-1].endswith("events told in the instruction's own words")
+    written = vocabulary.tokenizer.decode(writer.transcript.ids[start:])
+    assert written.lower().count("a zorb hums") == render(story, TOKENS).lower().count(
+        "a zorb hums"
+    )
+
+
+def test_words_that_find_no_room_are_said(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.coverage, writer.keeps_words = Coverage("a zorb hums, a quux and a baz"), True
+    writer.coverage.divide(1)
+    length = len(vocabulary.tokenizer.encode_plain("A zorb hums, a quux"))
+    assert writer.write(one_slot(Words("caption", length, 0))) == "A zorb hums, a quux"
+    assert "event 1, caption: no room for 'a baz'" in writer.repairs
 
 
 def test_a_line_may_say_a_thing_three_times_and_then_goes_on():
@@ -252,9 +277,9 @@ def test_only_events_tell_a_summary_does_not(model, vocabulary):
     writer = writer_for(model, vocabulary)
     text = writer.write(one_slot(Words("summary", 6)))
     writer.coverage = Coverage(text)
-    left = set(writer.coverage.left)
+    left = writer.coverage.left("detail", 0)
     writer.write(one_slot(Words("summary", 6)))
-    assert writer.coverage.left == left
+    assert writer.coverage.left("detail", 0) == left
 
 
 def test_a_word_said_over_and_over_is_a_stammer():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from audiostory.errors import InstructionError
 from audiostory.generate.conditions import encode, prompt_pieces
-from audiostory.generate.reasoner import Reasoner, stretched, words_of
+from audiostory.generate.reasoner import Reasoner, limits_for, stretched, words_of
 from audiostory.story.types import Event, Storyline
 from tests.generate.conftest import FEW_WORDS
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
@@ -33,8 +34,31 @@ def test_passages_fill_the_track_exactly_and_in_order(pipeline, total_s):
 
 
 def test_a_story_no_longer_than_a_passage_is_written_in_one(pipeline):
-    assert len(passages_of(pipeline.reasoner, 40.0)) == 1
-    assert len(passages_of(pipeline.reasoner, 40.1)) > 1
+    assert len(passages_of(pipeline.reasoner, 60.0)) == 1
+    assert len(passages_of(pipeline.reasoner, 60.1)) > 1
+
+
+def test_a_story_longer_than_the_model_was_trained_on_is_stretched(pipeline):
+    (passage,) = passages_of(pipeline.reasoner, 57.3)
+    assert len(passage.events) >= math.ceil(57.3 / FEW_WORDS.long_event_s)
+    assert passage.end_s == 57.3
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_s", "least", "most"),
+    [
+        ("a dog barks", 5.0, 1, 4),
+        ("a dog barks, a cat meows", 5.0, 2, 4),
+        ("a dog barks", 30.0, 2, 4),
+        ("a dog, a cat, a cow", 30.0, 3, 3),
+        ("a dog, a cat, a cow", 60.0, 4, 4),
+        ("a dog, a cat, a cow, a hen, a pig", 30.0, 4, 4),
+        ("a dog, a cat, a cow, a hen", 7.0, 2, 2),
+    ],
+)
+def test_a_story_has_as_many_events_as_it_names_if_they_fit(text, duration_s, least, most):
+    limits = limits_for(text, duration_s, FEW_WORDS.limits, fewest=math.ceil(duration_s / 15))
+    assert (limits.min_events, limits.max_events) == (least, most)
 
 
 def test_passages_of_a_long_story_carry_its_summary(pipeline):

@@ -161,7 +161,7 @@ def test_a_clip_keeps_its_exact_duration_while_the_text_rounds_it():
         lambda slot: steps.append(slot) or "Rain falls.",
     )
     assert clip == Clip(caption="Rain falls.", duration_s=2.34)
-    assert steps == [Words("caption", LIMITS.max_words_tokens)]
+    assert steps == [Words("caption", LIMITS.max_words_tokens, 0)]
 
 
 def test_sent_words_are_cleaned_and_empty_ones_refused():

@@ -21,8 +21,8 @@ from torch import Tensor
 from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models.llm import LanguageModel
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import Coverage, stems
-from audiostory.story.grammar import Fixed, Number, Slot, Slots, Words
+from audiostory.story.coverage import Clause, Coverage, stems
+from audiostory.story.grammar import NUM_EVENTS, Fixed, Number, Slot, Slots, Words
 from audiostory.story.tokens import clean_field
 
 Result = TypeVar("Result")
@@ -200,6 +200,7 @@ class SlotWriter:
         fallback: str,
         given: Mapping[str, str] | None = None,
         coverage: Coverage | None = None,
+        keeps_words: bool = False,
     ) -> None:
         self.transcript = transcript
         self.vocabulary = vocabulary
@@ -210,10 +211,20 @@ class SlotWriter:
         self.given = given or {}
         """Words that are already known, by the name of their slot."""
         self.coverage = coverage or Coverage("")
-        """What events should still tell."""
+        """What each event should tell."""
+        self.keeps_words = keeps_words
+        """Whether an event that does not tell what it should is told in the instruction's words."""
         self._told: set[str] = set()
-        self.repairs: list[str] = []
-        """What had to be forced or cleaned, in the reader's words."""
+        self._borrowed: set[int] = set()
+        self._repairs: list[str] = []
+
+    @property
+    def repairs(self) -> list[str]:
+        """What had to be forced, cleaned or borrowed, in the reader's words."""
+        if not self._borrowed:
+            return self._repairs
+        told = f"{len(self._borrowed)} of {self.coverage.num_events} events"
+        return [*self._repairs, f"{told} told in the instruction's own words"]
 
     def write(self, slots: Slots[Result]) -> Result:
         """What the grammar makes of the slots once each has its text."""
@@ -230,7 +241,10 @@ class SlotWriter:
                 self.transcript.push(self.vocabulary.tokenizer.encode(text))
                 return None
             case Number():
-                return self._number(slot)
+                number = self._number(slot)
+                if slot.name == NUM_EVENTS:
+                    self.coverage.divide(int(number))
+                return number
             case Words():
                 return self._words(slot)
 
@@ -266,18 +280,52 @@ class SlotWriter:
         if slot.name in self.given:
             self.transcript.push(self.vocabulary.tokenizer.encode_plain(self.given[slot.name]))
             return self.given[slot.name]
+        start = len(self.transcript.ids)
         line = self._line(slot, [])
         if slot.is_distinct:
             line = self._told_anew(slot, line)
-        if line.has_stammered:
-            self.repairs.append(f"{slot.name}: ended where it began to stammer")
-        if not line.is_ended:
-            self.repairs.append(f"{slot.name}: cut after {slot.max_tokens} tokens")
-        text = self._cleaned(slot.name, self.vocabulary.tokenizer.decode(line.ids))
+        text = self._own_words(slot, line, start)
+        if text is None:
+            if line.has_stammered:
+                self._repairs.append(f"{slot.name}: ended where it began to stammer")
+            if not line.is_ended:
+                self._repairs.append(f"{slot.name}: cut after {slot.max_tokens} tokens")
+            text = self._cleaned(slot.name, self.vocabulary.tokenizer.decode(line.ids))
         if slot.is_distinct:
             self._told.add(text)
-            self.coverage.tell(text)
+        if slot.event is not None:
+            self.coverage.tell(slot.name, slot.event, text)
         return text
+
+    def _own_words(self, slot: Words, line: Line, start: int) -> str | None:
+        """What an event has to tell in the instruction's own words, if the model's line does not.
+
+        A detail may tell of it in part; sounds and captions are what is heard, and tell it all.
+        Of clauses too long for the slot, the last are left out, and that is said.
+        """
+        if not self.keeps_words or slot.event is None:
+            return None
+        text = self._text(line)
+        is_told = slot.is_distinct and self.coverage.is_news(slot.name, slot.event, text)
+        heard = "" if line.has_stammered or not line.is_ended else text
+        missing = [] if is_told and heard else self.coverage.missing(slot.name, slot.event, heard)
+        for count in range(len(missing), 0, -1):
+            own = _sentence(missing[:count])
+            ids = self.vocabulary.tokenizer.encode_plain(own)
+            if len(ids) <= slot.max_tokens:
+                self._repairs += [
+                    f"event {slot.event + 1}, {slot.name}: no room for {clause.words!r}"
+                    for clause in missing[count:]
+                ]
+                self._borrowed.add(slot.event)
+                self.transcript.rewind(start)
+                self.transcript.push(ids)
+                return own
+        self._repairs += [
+            f"event {slot.event + 1}, {slot.name}: no room for {clause.words!r}"
+            for clause in missing
+        ]
+        return None
 
     def _line(self, slot: Words, opening: Sequence[int]) -> Line:
         """The words that the model writes after an opening of its own, in the transcript too."""
@@ -311,10 +359,11 @@ class SlotWriter:
         """
         start = len(self.transcript.ids) - len(first.ids)
         turns = sorted(first.turns, key=lambda turn: turn.gap)
-        wanted = [] if self._is_news(first) else [turn for turn in turns if self._is_hint(turn)]
+        wanted = [turn for turn in turns if self._is_hint(slot, turn)]
+        wanted = [] if self._is_news(slot, first) else wanted
         for turn in wanted[:MAX_TURNS]:
             line = self._turned(slot, start, first, turn)
-            if self._is_news(line):
+            if self._is_news(slot, line):
                 return line
         if self._text(first) not in self._told:
             turns = []
@@ -332,14 +381,16 @@ class SlotWriter:
         self.transcript.rewind(start)
         return self._line(slot, [*first.ids[: turn.place], turn.token])
 
-    def _is_hint(self, turn: Turn) -> bool:
+    def _is_hint(self, slot: Words, turn: Turn) -> bool:
         """Whether a turn may lead to what is left to tell."""
-        return self.coverage.is_hint(self.vocabulary.tokenizer.decode([turn.token]))
+        begun = self.vocabulary.tokenizer.decode([turn.token])
+        return self.coverage.is_hint(slot.name, slot.event or 0, begun)
 
-    def _is_news(self, line: Line) -> bool:
+    def _is_news(self, slot: Words, line: Line) -> bool:
         """Whether a line tells what is still to be told, and has not been written before."""
         text = self._text(line)
-        return text not in self._told and self.coverage.is_news(text)
+        is_news = self.coverage.is_news(slot.name, slot.event or 0, text)
+        return text not in self._told and is_news
 
     def _text(self, line: Line) -> str:
         return clean_field(self.vocabulary.tokenizer.decode(line.ids))
@@ -347,9 +398,15 @@ class SlotWriter:
     def _cleaned(self, name: str, text: str) -> str:
         """The words without half characters; the fallback if nothing is left."""
         if UNKNOWN_CHARACTER in text:
-            self.repairs.append(f"{name}: left out bytes that are no character")
+            self._repairs.append(f"{name}: left out bytes that are no character")
         cleaned = clean_field(text.replace(UNKNOWN_CHARACTER, " "))
         if cleaned:
             return cleaned
-        self.repairs.append(f"{name}: no words written, took those of the instruction")
+        self._repairs.append(f"{name}: no words written, took those of the instruction")
         return self.fallback
+
+
+def _sentence(clauses: Sequence[Clause]) -> str:
+    """Clauses as one line that begins with a capital letter."""
+    text = clean_field(", ".join(clause.words for clause in clauses))
+    return text[:1].upper() + text[1:]

@@ -1,9 +1,10 @@
 """An instruction to a story: storyline first, then a caption per event (Sec. 4.1, Eq. 1).
 
-A story no longer than a passage is written in one go. A longer one is told in passages: an outline
-of the whole comes first, then every long event of the outline is written as a passage of its own,
-from its own words and under the summary of the whole, and so on downwards. Time grows with the
-length of the track, the context does not.
+A story is written in one go as long as its events need not get too long; one that lasts longer than
+the model was trained on is written as if it lasted just that, then stretched. A longer one is told
+in passages: an outline of the whole comes first, then every long event of the outline is written as
+a passage of its own, from its own words and under the summary of the whole, and so on downwards.
+Time grows with the length of the track, the context does not.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from audiostory.generate.conditions import (
 from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import Coverage, num_named
+from audiostory.story.coverage import Coverage, clauses
 from audiostory.story.format import GRID_PER_S, tenths
 from audiostory.story.grammar import GrammarLimits, caption_slots, storyline_slots
 from audiostory.story.tokens import clean_field
@@ -34,6 +35,11 @@ from audiostory.story.types import Clip, Event, Storyline
 MAX_FALLBACK_CHARS = 160
 COMFORTABLE_EVENT_S = 3.0
 """No shorter events are asked for, however much is named."""
+ROOMY_EVENT_S = 15.0
+"""Where a text names its events, more than it names are written only to get events this short."""
+NAMED_EVENTS = 3
+"""A text that names as many things has said what should happen; one that names fewer leaves it to
+the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +47,25 @@ class ReasonerConfig:
     """How stories are planned."""
 
     passage_s: float = 75.0
-    """Longest stretch planned in one go, in seconds: what nano was trained on."""
+    """Longest stretch written at its own length, in seconds: what nano was trained on."""
     long_event_s: float = 30.0
-    """Events of an outline longer than this are planned as passages of their own."""
+    """Events may last as long on average; beyond, a story is planned in passages."""
+    keeps_words: bool = True
+    """Whether an event that does not tell what the instruction names there is told in the
+    instruction's own words; else the model's stand."""
     limits: GrammarLimits = field(default_factory=GrammarLimits)
     """How many events a passage has, how short they are, how many words each takes."""
     sampling: Sampling = field(default_factory=Sampling)
     """How each token is chosen."""
 
     @property
+    def story_s(self) -> float:
+        """Longest stretch planned in one go, in seconds."""
+        return max(self.passage_s, self.limits.max_events * self.long_event_s)
+
+    @property
     def reading(self) -> ReadingLimits:
-        """What is planned in one go is also read in one go."""
+        """A stretch that is written at its own length is also read in one go."""
         return ReadingLimits(passage_s=self.passage_s, max_events=self.limits.max_events)
 
 
@@ -102,7 +116,7 @@ class Reasoner:
         self, event: Event, text: str, *, summary: str | None, rng: torch.Generator
     ) -> Iterator[Passage]:
         """An event as one passage, or as the passages of its own outline."""
-        if event.duration_s <= self.config.passage_s:
+        if event.duration_s <= self.config.story_s:
             yield self._passage(event, text, summary, rng)
             return
         outline = self._outline(event, text, summary, rng)
@@ -116,11 +130,16 @@ class Reasoner:
     def _passage(
         self, event: Event, text: str, summary: str | None, rng: torch.Generator
     ) -> Passage:
-        """A stretch of the story, written in one go."""
-        writer = self._writer(text, event.duration_s, rng, summary=summary)
-        limits = limits_for(text, event.duration_s, self.config.limits)
-        storyline = writer.write(storyline_slots(event.duration_s, limits=limits))
+        """A stretch of the story, written in one go, at its own length or stretched to it."""
+        written_s = min(event.duration_s, self.config.passage_s)
+        writer = self._writer(text, written_s, rng, summary=summary)
+        fewest = math.ceil(event.duration_s / self.config.long_event_s)
+        limits = limits_for(text, event.duration_s, self.config.limits, fewest=fewest)
+        storyline = writer.write(storyline_slots(written_s, limits=limits))
         clips = self._captions(writer, storyline)
+        if written_s < event.duration_s:
+            whole = replace(event, start_s=0.0, end_s=event.duration_s)
+            storyline = stretched(storyline, whole)
         return _moved(event, storyline, clips, writer.repairs)
 
     def _single(self, event: Event, summary: str, rng: torch.Generator) -> Passage:
@@ -170,14 +189,19 @@ class Reasoner:
             fallback=clean_field(text)[:MAX_FALLBACK_CHARS].strip(),
             given={} if summary is None else {"summary": summary},
             coverage=Coverage(text),
+            keeps_words=self.config.keeps_words,
         )
 
     def _captions(self, writer: SlotWriter, storyline: Storyline) -> tuple[Clip, ...]:
         """One clip per event, each written after the clips before it."""
         tokens = self.model.config.tokens
         return tuple(
-            writer.write(caption_slots(event.duration_s, tokens=tokens, limits=self.config.limits))
-            for event in storyline.events
+            writer.write(
+                caption_slots(
+                    event.duration_s, tokens=tokens, limits=self.config.limits, event=index
+                )
+            )
+            for index, event in enumerate(storyline.events)
         )
 
     def _longest_story(self) -> int:
@@ -193,10 +217,24 @@ class Reasoner:
         return len(encode(self.tokenizer, pieces)) + num_words * limits.max_words_tokens
 
 
-def limits_for(text: str, duration_s: float, limits: GrammarLimits) -> GrammarLimits:
-    """The limits, with an event at least for each thing that the text names, as far as they fit."""
-    most = min(limits.max_events, int(duration_s / COMFORTABLE_EVENT_S))
-    return replace(limits, min_events=max(limits.min_events, min(num_named(text), most)))
+def limits_for(
+    text: str, duration_s: float, limits: GrammarLimits, *, fewest: int = 1
+) -> GrammarLimits:
+    """How many events a stretch may have: at least one for each thing named, as far as they fit.
+
+    Args:
+        text: what is asked for.
+        duration_s: length of the stretch.
+        limits: the most events there may be; the fewest, where they fit.
+        fewest: as many as the stretch needs for its events not to get too long.
+    """
+    num_named = len(clauses(text))
+    fit = max(1, min(2, num_named), int(duration_s / COMFORTABLE_EVENT_S))
+    least = min(fit, limits.max_events, max(limits.min_events, fewest, num_named))
+    most = limits.max_events
+    if num_named >= NAMED_EVENTS:
+        most = min(most, max(least, math.ceil(duration_s / ROOMY_EVENT_S)))
+    return replace(limits, min_events=least, max_events=most)
 
 
 def words_of(event: Event) -> str:

@@ -34,6 +34,9 @@ from audiostory.story.format import (
 from audiostory.story.tokens import SpecialTokens, clean_field
 from audiostory.story.types import Clip, Event, Story, Storyline
 
+NUM_EVENTS = "num_events"
+"""Name of the number that says how many events a storyline has."""
+
 
 @dataclass(frozen=True)
 class Fixed:
@@ -52,6 +55,8 @@ class Words:
     name: str
     """``summary``, ``detail``, ``sounds`` or ``caption``."""
     max_tokens: int
+    event: int | None = None
+    """The event it tells, counted from 0; None where it tells of them all."""
     is_distinct: bool = False
     """Whether the text should differ from earlier ones of the same name."""
 
@@ -61,7 +66,7 @@ class Number:
     """One of a few numbers, ended by the next ``Fixed``, which never starts with a digit."""
 
     name: str
-    """``num_events`` or ``end_s``."""
+    """``NUM_EVENTS`` or ``end_s``."""
     choices: tuple[str, ...]
 
 
@@ -147,14 +152,14 @@ def storyline_slots(
         raise FormatError(f"the summary {summary[:60]!r} is not clean: pass it through clean_field")
     else:
         yield Fixed((SUMMARY_LEAD + summary + PARAGRAPH if summary else "") + COUNT_LEAD)
-    num_events = int((yield from _chosen(Number("num_events", _counts(total, limits)))))
+    num_events = int((yield from _chosen(Number(NUM_EVENTS, _counts(total, limits)))))
     events: list[Event] = []
     lead, end = COUNT_TAIL, 0
     for index in range(num_events):
         start, title = headings[index] if headings is not None else (end, "")
         lead += PARAGRAPH + event_lead(index + 1, start / GRID_PER_S, title)
         num_after = num_events - index - 1
-        event = yield from _event_slots(lead, (start, total), num_after, limits)
+        event = yield from _event_slots(lead, (start, total), (index, num_after), limits)
         events.append(replace(event, title=title))
         lead, end = "", tenths(event.end_s)
     yield Fixed(THINK_END)
@@ -162,15 +167,21 @@ def storyline_slots(
 
 
 def caption_slots(
-    duration_s: float, *, tokens: SpecialTokens, limits: GrammarLimits
+    duration_s: float, *, tokens: SpecialTokens, limits: GrammarLimits, event: int = 0
 ) -> Slots[Clip]:
     """The slots of one clip: caption, duration and bridge block (each marker group is one slot).
+
+    Args:
+        duration_s: length of the clip.
+        tokens: markers, and how many bridge tokens there are.
+        limits: how long the caption may be.
+        event: the event it belongs to, counted from 0.
 
     Raises:
         FormatError: if what is sent holds no word.
     """
     yield Fixed(tokens.gen_open)
-    caption = yield from _written(Words("caption", limits.max_words_tokens))
+    caption = yield from _written(Words("caption", limits.max_words_tokens, event))
     yield Fixed(duration_tag(duration_s))
     yield Fixed(tokens.bridge_block())
     yield Fixed(tokens.gen_close)
@@ -181,9 +192,9 @@ def story_slots(total_s: float, *, tokens: SpecialTokens, limits: GrammarLimits)
     """The slots of a whole story: its storyline, then one clip per event, then ``<|im_end|>``."""
     storyline = yield from storyline_slots(total_s, limits=limits)
     clips: list[Clip] = []
-    for event in storyline.events:
+    for index, event in enumerate(storyline.events):
         duration_s = (tenths(event.end_s) - tenths(event.start_s)) / GRID_PER_S
-        clip = yield from caption_slots(duration_s, tokens=tokens, limits=limits)
+        clip = yield from caption_slots(duration_s, tokens=tokens, limits=limits, event=index)
         clips.append(clip)
     yield Fixed(tokens.message_close)
     return Story(storyline=storyline, clips=tuple(clips))
@@ -230,7 +241,7 @@ def storyline_slots_of(
 
 
 def clip_slots_of(
-    clip: Clip, tokens: SpecialTokens, *, limits: GrammarLimits = _UNLIMITED
+    clip: Clip, tokens: SpecialTokens, *, limits: GrammarLimits = _UNLIMITED, event: int = 0
 ) -> list[tuple[Slot, str]]:
     """The slots of a known clip with their texts, which join to ``render_clip``.
 
@@ -238,7 +249,8 @@ def clip_slots_of(
         FormatError: if the clip cannot be written down.
     """
     render_clip(clip, tokens)  # refuses what cannot be written, with the reason
-    return _record(caption_slots(clip.duration_s, tokens=tokens, limits=limits), [clip.caption])
+    slots = caption_slots(clip.duration_s, tokens=tokens, limits=limits, event=event)
+    return _record(slots, [clip.caption])
 
 
 def slots_of(
@@ -251,8 +263,8 @@ def slots_of(
     """
     check_pairing(len(story.storyline.events), len(story.clips))
     steps = storyline_slots_of(story.storyline, limits=limits)
-    for clip in story.clips:
-        steps += clip_slots_of(clip, tokens, limits=limits)
+    for event, clip in enumerate(story.clips):
+        steps += clip_slots_of(clip, tokens, limits=limits, event=event)
     return [*steps, (Fixed(tokens.message_close), tokens.message_close)]
 
 
@@ -291,17 +303,19 @@ def _chosen(slot: Number) -> Slots[str]:
 
 
 def _event_slots(
-    lead: str, span: tuple[int, int], num_after: int, limits: GrammarLimits
+    lead: str, span: tuple[int, int], place: tuple[int, int], limits: GrammarLimits
 ) -> Slots[Event]:
     """The slots of one event.
 
     Args:
         lead: everything before the event's end time, from the last written text on.
         span: where the event starts and the track ends, in tenths of a second.
-        num_after: how many events follow; the last one ends with the track.
+        place: how many events stand before it, and how many follow; the last one ends with the
+            track.
         limits: how short an event may be.
     """
     start, end = span
+    index, num_after = place
     if num_after:
         yield Fixed(lead)
         text = yield from _chosen(Number("end_s", _ends(span, num_after, limits)))
@@ -309,9 +323,9 @@ def _event_slots(
     else:
         lead += seconds_text(end / GRID_PER_S)
     yield Fixed(f"{lead}]{DETAIL_LEAD}")
-    detail = yield from _written(Words("detail", limits.max_words_tokens, is_distinct=True))
+    detail = yield from _written(Words("detail", limits.max_words_tokens, index, is_distinct=True))
     yield Fixed(SOUNDS_LEAD)
-    sounds = yield from _written(Words("sounds", limits.max_words_tokens))
+    sounds = yield from _written(Words("sounds", limits.max_words_tokens, index))
     return Event(start_s=start / GRID_PER_S, end_s=end / GRID_PER_S, detail=detail, sounds=sounds)
 
 
