@@ -33,7 +33,7 @@ from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.checkpoint import CONFIG, INDEX, from_pretrained
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.plan import Plan, PlanLevel, PlanModel, PlanSettings, plan_of
-from audiostory.story.prompt import stated_duration
+from audiostory.story.stated import stated_duration
 from audiostory.story.tokens import clean_field
 from audiostory.story.types import Instruction, Story, Storyline, check_duration
 

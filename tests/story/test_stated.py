@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from audiostory.story.stated import stated_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("... on the floor. The total duration is 41.6s.", 41.6),  # Fig. 4
+        ("... outlet cover. The total duration is 31.6 \nseconds.", 31.6),  # Fig. 1
+        ("Rain. Total length: 1:30", 90.0),
+        ("Rain. total length 1:02:03.5", 3723.5),
+        ("A storm with an overall length of 2 minutes and 5 seconds", 125.0),
+        ("The total duration should be about 3 min", 180.0),
+        ("the length of the track is 20 s, a storm", 20.0),
+        ("Total duration = 12 sec", 12.0),
+        ("The total duration is 10 seconds. No: the total duration is 20 seconds.", 20.0),
+        ("Give me 40 seconds of a workshop: a wheel spins", 40.0),
+        ("Please make us about ninety seconds of rain.", 90.0),
+        ("A two-minute piece for cello", 120.0),
+        ("15 sec clip, a buzzer", 15.0),
+        ("a thirty-five second loop of rain", 35.0),
+        ("Make it 12 seconds long please, no more: a cork", 12.0),
+        ("rain, thunder, six seconds all told", 6.0),
+        ("It should last two and a half minutes.", 150.0),
+        ("Rain. A minute and a half in total.", 90.0),
+        ("Half a minute: rain, hail", 30.0),
+        ("Duration should be of 12 seconds, rain", 12.0),
+        ("Give me 30 seconds: ten seconds of rain, then twenty of hail", 30.0),
+        ("rain + hail = 10s", 10.0),
+        ("rain and hail (20 s)", 20.0),
+        ("For two and a half minutes we stay in the shed: coal, steam", 150.0),
+        ("A farm in winter, 1 min, with crows", 60.0),
+        ("Rain falls. It lasts 150.0 seconds.", 150.0),
+        ("I need this to be half a minute long in total: a drill", 30.0),
+        ("Rain for 10 seconds, then thunder", None),
+        ("3 seconds: an elk calls; 5 seconds: hail", None),
+        ("Give me 10 seconds of rain, then 5 seconds of hail", None),
+        ("rain (5 s), hail (10 s)", None),
+        ("At 5 s thunder, at 12 s hail", None),
+        ("Rain with a duration of 5 s, then hail", None),
+        ("A second clip of rain", None),
+        ("wait a second", None),
+        ("a total of 3 dogs", None),
+        ("The total duration is long", None),
+        ("The total duration is 5 songs", None),
+        ("", None),
+    ],
+)
+def test_stated_total_is_found(text, seconds):
+    assert stated_duration(text) == seconds
+
+
+@pytest.mark.parametrize("unit", ["total duration ", "5 ", "give me ", "a minute ", "is ", " "])
+def test_long_texts_take_no_long_time(unit):
+    text = "total duration is" + unit * (20_000 // len(unit))
+    began = time.perf_counter()
+    stated_duration(text)
+    assert time.perf_counter() - began < 5.0
