@@ -10,10 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from audiostory.curate.compose import compose_stories
+from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.errors import TrainingError
 from audiostory.models.checkpoint import from_pretrained
 from audiostory.train import materials as materials_module
-from audiostory.train.materials import Materials, Paths
+from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
+from audiostory.train.objective import read_blocks
 from audiostory.train.recipes import RECIPES, recipe
 from audiostory.train.stages import StageConfig
 from audiostory.train.workbench import Workbench
@@ -77,6 +79,23 @@ def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
     assert all(name.startswith("codec.") for name in changed)
 
 
+def test_the_dit_gets_used_to_what_the_bridge_says_of_each_wording(paths: Paths) -> None:
+    made = bench(paths)
+    materials = made.materials
+    told = materials.bridged_features
+    last = len(materials.texts) - 1
+    duration_s = LONE_DURATIONS_S[last % len(LONE_DURATIONS_S)]
+    story = lone_story(materials.texts[last], duration_s)
+    alone = collate([packed(story, materials.tokenizer, made.config.tokens)])
+    with torch.no_grad():
+        condition = made.model.bridge.fuse(read_blocks(made.model, alone))
+    torch.testing.assert_close(told[-1:].float(), condition.tokens_BSD, atol=2e-3, rtol=2e-3)
+    other = bench(paths)
+    with torch.no_grad():
+        other.model.llm.network.model.norm.weight.mul_(2)
+    assert not torch.equal(other.materials.bridged_features, told)
+
+
 @pytest.mark.parametrize("name", ["nano/codec", "nano/dit"])
 def test_whoever_runs_first_fits_the_encoder(paths: Paths, name: str) -> None:
     made = bench(paths)
@@ -108,7 +127,7 @@ def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:
 
 
 def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:
-    with pytest.raises(TrainingError, match="audiostory train nano/dit"):
+    with pytest.raises(TrainingError, match="audiostory train nano/stage1-stories"):
         bench(paths).train(short("nano/stage1-whole"))
 
 

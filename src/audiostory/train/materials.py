@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
 from audiostory.data.manifest import SoundRow
 from audiostory.data.mixing import Mixer
@@ -42,6 +43,7 @@ from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
 from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe
 from audiostory.models.vae import Autoencoder
 from audiostory.story.format import render
+from audiostory.train.objective import read_blocks
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,10 @@ TOKENIZER_STORIES = 12_000
 """Stories whose text the tokenizer's merges are learned from."""
 TEACHER_BATCH = 64
 """Texts the teacher reads at once."""
+BRIDGE_BATCH = 64
+"""Captions the LLM reads at once."""
+LONE_DURATIONS_S = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Lengths that captions read alone are given in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +233,34 @@ class Materials:
         bridge = self.model.config.bridge
         features = cached(self.paths.cache, "wordings", key, compute).values
         return features.view(-1, bridge.num_semantic, bridge.width)
+
+    @cached_property
+    def bridged_features(self) -> Tensor:
+        """What the model's own bridge says of each of ``texts``, ``(X, F, D)``, in half precision.
+
+        Each wording is read as the caption of a story of that one sound.
+        """
+        model, durations_s = self.model.eval(), LONE_DURATIONS_S
+
+        @torch.no_grad()
+        def compute() -> Ragged:
+            parts: list[Tensor] = []
+            for start in range(0, len(self.texts), BRIDGE_BATCH):
+                texts = self.texts[start : start + BRIDGE_BATCH]
+                stories = [
+                    lone_story(text, durations_s[index % len(durations_s)])
+                    for index, text in enumerate(texts, start)
+                ]
+                batch = collate(
+                    [packed(story, self.tokenizer, model.config.tokens) for story in stories]
+                )
+                parts.append(model.bridge.fuse(read_blocks(model, batch)).tokens_BSD.half())
+            return pack(chain.from_iterable(parts))
+
+        readers = {**model.llm.state_dict(), **model.bridge.state_dict()}
+        key = key_of(self.texts, key_of_tensors(readers))
+        features = cached(self.paths.cache, "bridged", key, compute).values
+        return features.view(len(self.texts), -1, model.config.bridge.width)
 
     def wording_indices(self) -> list[list[int]]:
         """For each clip, the rows of ``wording_features`` that describe it."""

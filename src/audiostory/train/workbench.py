@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -196,6 +197,11 @@ def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
     return single_sounds(materials, stage).batch_at
 
 
+def bridged_latents(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Latents of single sounds with what the model's own bridge says of their captions."""
+    return replace(single_sounds(materials, stage), features=materials.bridged_features).batch_at
+
+
 def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     """Bridge blocks of single sounds, and an eighth as many stories as text."""
     return CaptionClips(
@@ -240,6 +246,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
 SOURCES: dict[str, Callable[[Materials, StageConfig], BatchAt]] = {
     "sound_segments": sound_segments,
     "sound_latents": sound_latents,
+    "bridged_latents": bridged_latents,
     "caption_clips": caption_clips,
     "story_texts": story_texts,
     "story_clips": story_clips,
