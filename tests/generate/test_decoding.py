@@ -253,7 +253,7 @@ def test_words_that_find_no_room_are_said(model, vocabulary):
     writer.coverage.divide(1)
     length = len(vocabulary.tokenizer.encode_plain("A zorb hums, a quux"))
     assert writer.write(one_slot(Words("caption", length, 0))) == "A zorb hums, a quux"
-    assert "event 1, caption: no room for 'a baz'" in writer.repairs
+    assert "caption: no room for 'a baz'" in writer.repairs
 
 
 def test_a_line_may_say_a_thing_three_times_and_then_goes_on():

@@ -300,32 +300,30 @@ class SlotWriter:
     def _own_words(self, slot: Words, line: Line, start: int) -> str | None:
         """What an event has to tell in the instruction's own words, if the model's line does not.
 
-        A detail may tell of it in part; sounds and captions are what is heard, and tell it all.
         Of clauses too long for the slot, the last are left out, and that is said.
         """
-        if not self.keeps_words or slot.event is None:
+        missing = self._missing(slot, line)
+        kept, encode = list(missing), self.vocabulary.tokenizer.encode_plain
+        while kept and len(encode(_sentence(kept))) > slot.max_tokens:
+            kept.pop()
+        self._repairs += [f"{slot.name}: no room for {one.words!r}" for one in missing[len(kept) :]]
+        if not kept or slot.event is None:
             return None
-        text = self._text(line)
-        is_told = slot.is_distinct and self.coverage.is_news(slot.name, slot.event, text)
-        heard = "" if line.has_stammered or not line.is_ended else text
-        missing = [] if is_told and heard else self.coverage.missing(slot.name, slot.event, heard)
-        for count in range(len(missing), 0, -1):
-            own = _sentence(missing[:count])
-            ids = self.vocabulary.tokenizer.encode_plain(own)
-            if len(ids) <= slot.max_tokens:
-                self._repairs += [
-                    f"event {slot.event + 1}, {slot.name}: no room for {clause.words!r}"
-                    for clause in missing[count:]
-                ]
-                self._borrowed.add(slot.event)
-                self.transcript.rewind(start)
-                self.transcript.push(ids)
-                return own
-        self._repairs += [
-            f"event {slot.event + 1}, {slot.name}: no room for {clause.words!r}"
-            for clause in missing
-        ]
-        return None
+        text = _sentence(kept)
+        self.transcript.rewind(start)
+        self.transcript.push(encode(text))
+        self._borrowed.add(slot.event)
+        return text
+
+    def _missing(self, slot: Words, line: Line) -> Sequence[Clause]:
+        """What an event should tell and a line of it does not: all of it or, in a detail, any."""
+        if not self.keeps_words or slot.event is None:
+            return ()
+        text = "" if line.has_stammered or not line.is_ended else self._text(line)
+        is_detail = slot.is_distinct
+        if is_detail and text and self.coverage.is_news(slot.name, slot.event, text):
+            return ()
+        return self.coverage.missing(slot.name, slot.event, text)
 
     def _line(self, slot: Words, opening: Sequence[int]) -> Line:
         """The words that the model writes after an opening of its own, in the transcript too."""
