@@ -21,7 +21,7 @@ from torch import Tensor
 from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models.llm import LanguageModel
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import Clause, Coverage, stems
+from audiostory.story.coverage import WORD, Clause, Coverage, stems
 from audiostory.story.grammar import NUM_EVENTS, Fixed, Number, Slot, Slots, Words
 from audiostory.story.tokens import clean_field
 
@@ -319,11 +319,19 @@ class SlotWriter:
         """What an event should tell and a line of it does not: all of it or, in a detail, any."""
         if not self.keeps_words or slot.event is None:
             return ()
-        text = "" if line.has_stammered or not line.is_ended else self._text(line)
+        text = self._text(line)
+        if line.has_stammered or not line.is_ended or self._is_garbled(text):
+            text = ""
         is_detail = slot.is_distinct
         if is_detail and text and self.coverage.is_news(slot.name, slot.event, text):
             return ()
         return self.coverage.missing(slot.name, slot.event, text)
+
+    def _is_garbled(self, text: str) -> bool:
+        """Whether a line has a word that is neither asked for nor in the vocabulary as a whole."""
+        encode = self.vocabulary.tokenizer.encode_plain
+        words = (word for word in WORD.findall(text) if not self.coverage.has_word(word))
+        return any(len(encode(f" {word.casefold()}")) > 1 for word in words)
 
     def _line(self, slot: Words, opening: Sequence[int]) -> Line:
         """The words that the model writes after an opening of its own, in the transcript too."""

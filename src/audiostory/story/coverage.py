@@ -20,6 +20,8 @@ from typing import Protocol, cast
 
 from snowballstemmer import stemmer  # pyright: ignore
 
+from audiostory.story.stated import without_stated
+
 HINT_CHARS = 3
 """Fewer letters hint at too many words."""
 SHORTEST_NAME = 3
@@ -39,7 +41,7 @@ want was way were what when where which while who will with without would you yo
 NAMELESS = frozenset(_NAMELESS.split())
 """Words that name no sound of their own, in instructions and in descriptions of sounds."""
 _LEADING = """
-please can could would will you i we us me my im id need needs want wants wanted after like
+please int ext can could would will you i we us me my im id need needs want wants wanted after like
 looking generate add bring play put create make makes design produce craft construct compose
 develop propose portray depict give build tell write render imagine show let lets there here is
 are was were be it its this that which who where when while as and but so then next now finally
@@ -57,6 +59,7 @@ DETERMINERS = frozenset(("a", "an", "the", "his", "her", "their", "some", "one",
 """Words that go with what follows, though they name nothing."""
 BREAKS = re.compile(
     r"([,.:](?!\d)|[;!?\n•+&()\[\]]"
+    r"|(?<!\S)[0-9]+[.)](?=\s)"
     r"|(?<=\s)(?:-|–|—|\||/|>|->|→|and|then|while|whilst|as|followed by|before|until)(?=\s))",
     re.IGNORECASE,
 )
@@ -105,7 +108,7 @@ def _is_name(word: str) -> bool:
 
 def clauses(text: str) -> list[Clause]:
     """The things that ``text`` tells, in order; a heading belongs to what follows it."""
-    pieces = BREAKS.split(text)
+    pieces = BREAKS.split(without_stated(text))
     found: list[Clause] = []
     heading = ""
     for piece, mark in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
@@ -145,11 +148,16 @@ class Coverage:
     def __init__(self, instruction: str) -> None:
         self.clauses = clauses(instruction)
         self.num_events = 1
+        self._words = frozenset(map(_stem, WORD.findall(instruction.casefold())))
         self._told: dict[tuple[str, int], frozenset[str]] = defaultdict(frozenset)
 
     def divide(self, num_events: int) -> None:
         """Share the clauses out among so many events, in order."""
         self.num_events = num_events
+
+    def has_word(self, word: str) -> bool:
+        """Whether the instruction has a word, in whatever form."""
+        return _stem(word.casefold()) in self._words
 
     def span(self, index: int) -> tuple[int, int]:
         """First and last event that may tell a clause."""
@@ -183,18 +191,20 @@ class Coverage:
         return any(stem.startswith(begun) or begun.startswith(stem) for stem in left)
 
     def missing(self, kind: str, event: int, text: str) -> list[Clause]:
-        """What an event is the last to tell, if ``text`` does not tell all of it; else nothing."""
-        spans = [self.span(index) for index in range(len(self.clauses))]
-        due = [
-            (clause.names - self._told_in(kind, span), clause)
-            for clause, span in zip(self.clauses, spans, strict=True)
-            if span[1] == event
-        ]
-        due = [(names, clause) for names, clause in due if names]
+        """What an event should tell, if ``text`` does not; else nothing.
+
+        Of a clause that several events may tell, each has to tell something, and the last the rest.
+        """
         told = frozenset(stems(text))
-        if all(names <= told for names, _ in due):
-            return []
-        return [clause for _, clause in due]
+        due: list[Clause] = []
+        is_told = True
+        for index, clause in enumerate(self.clauses):
+            first, last = self.span(index)
+            if first <= event <= last:
+                due.append(clause)
+                left = clause.names - self._told_in(kind, (first, last)) - told
+                is_told &= not clause.names.isdisjoint(told) and (event < last or not left)
+        return [] if is_told else due
 
     def _told_in(self, kind: str, span: tuple[int, int]) -> frozenset[str]:
         first, last = span

@@ -85,12 +85,24 @@ def stated_duration(text: str) -> float | None:
     rain" and "rain, thunder, 1 min". Lengths of single sounds ("rain for 10 seconds") are not
     totals. Of several statements the last counts, as it does to a reader.
     """
+    found = _statement(text)
+    return _seconds(found) if found else None
+
+
+def without_stated(text: str) -> str:
+    """``text`` with a line break where it states its total length."""
+    found = _statement(text)
+    return f"{text[: found.start()]}\n{text[found.end() :]}" if found else text
+
+
+def _statement(text: str) -> re.Match[str] | None:
+    """Where the text states its total length."""
     found = [match for pattern in _STATED_PATTERNS for match in pattern.finditer(text)]
     if found:
-        return _seconds(max(found, key=lambda match: match.end()))
+        return max(found, key=lambda match: match.end())
     is_only = len(_ANY_AMOUNT.findall(text)) == 1
     patterns = _ALONE_PATTERNS if is_only else _BEFORE_LIST_PATTERNS
-    return next((_seconds(found) for one in patterns if (found := one.search(text))), None)
+    return next((found for one in patterns if (found := one.search(text))), None)
 
 
 def _seconds(match: re.Match[str]) -> float:
