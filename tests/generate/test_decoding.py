@@ -252,7 +252,8 @@ def test_words_that_find_no_room_are_said(model, vocabulary):
     writer.coverage, writer.keeps_words = Coverage("a zorb hums, a quux and a baz"), True
     writer.coverage.divide(1)
     length = len(vocabulary.tokenizer.encode_plain("A zorb hums, a quux"))
-    assert writer.write(one_slot(Words("caption", length, 0))) == "A zorb hums, a quux"
+    slot = Words("caption", length, 0, is_heard=True)
+    assert writer.write(one_slot(slot)) == "A zorb hums, a quux"
     assert "caption: no room for 'a baz'" in writer.repairs
 
 
@@ -275,11 +276,22 @@ def test_words_never_loop(model, vocabulary):
 
 def test_only_events_tell_a_summary_does_not(model, vocabulary):
     writer = writer_for(model, vocabulary)
-    text = writer.write(one_slot(Words("summary", 6)))
-    writer.coverage = Coverage(text)
-    left = writer.coverage.left("detail", 0)
+    writer.given = {"summary": "A zorb hums."}
+    writer.coverage = Coverage("a zorb hums")
     writer.write(one_slot(Words("summary", 6)))
-    assert writer.coverage.left("detail", 0) == left
+    assert writer.coverage.left("summary", 0) == {"zorb", "hum"}
+
+
+def test_a_word_that_nobody_asked_for_and_no_vocabulary_has_is_garbled(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.coverage = Coverage("a zzyzx hums")
+    known = next(
+        word
+        for index in range(vocabulary.tokenizer.vocab_size)
+        if (word := vocabulary.tokenizer.decode([index])).startswith(" ") and word[1:].isalpha()
+    )
+    assert not writer._is_garbled(f"A zzyzx humming{known}")
+    assert writer._is_garbled("A zzyzx qqxyq")
 
 
 def test_a_word_said_over_and_over_is_a_stammer():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from audiostory.errors import InstructionError
 from audiostory.generate.conditions import encode, prompt_pieces
 from audiostory.generate.reasoner import Reasoner, limits_for, stretched, words_of
+from audiostory.story.clauses import clauses
 from audiostory.story.types import Event, Storyline
 from tests.generate.conftest import FEW_WORDS
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
@@ -57,7 +58,8 @@ def test_a_story_longer_than_the_model_was_trained_on_is_stretched(pipeline):
     ],
 )
 def test_a_story_has_as_many_events_as_it_names_if_they_fit(text, duration_s, least, most):
-    limits = limits_for(text, duration_s, FEW_WORDS.limits, fewest=math.ceil(duration_s / 15))
+    num_named, fewest = len(clauses(text)), math.ceil(duration_s / 15)
+    limits = limits_for(num_named, duration_s, FEW_WORDS.limits, fewest=fewest)
     assert (limits.min_events, limits.max_events) == (least, most)
 
 

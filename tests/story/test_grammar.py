@@ -157,18 +157,18 @@ def test_a_length_between_two_tenths_is_rounded_in_the_text():
 def test_a_clip_keeps_its_exact_duration_while_the_text_rounds_it():
     steps = []
     clip = drive(
-        caption_slots(2.34, tokens=NANO, limits=LIMITS),
+        caption_slots(2.34, tokens=NANO, limits=LIMITS, event=0),
         lambda slot: steps.append(slot) or "Rain falls.",
     )
     assert clip == Clip(caption="Rain falls.", duration_s=2.34)
-    assert steps == [Words("caption", LIMITS.max_words_tokens, 0)]
+    assert steps == [Words("caption", LIMITS.max_words_tokens, 0, is_heard=True)]
 
 
 def test_sent_words_are_cleaned_and_empty_ones_refused():
-    slots = caption_slots(2.0, tokens=NANO, limits=LIMITS)
+    slots = caption_slots(2.0, tokens=NANO, limits=LIMITS, event=0)
     assert drive(slots, lambda _: " rain\n falls ").caption == "rain falls"
     with pytest.raises(FormatError, match="caption holds no word"):
-        drive(caption_slots(2.0, tokens=NANO, limits=LIMITS), lambda _: " <|gen|> ")
+        drive(caption_slots(2.0, tokens=NANO, limits=LIMITS, event=0), lambda _: " <|gen|> ")
 
 
 def test_a_number_outside_the_choices_is_refused():

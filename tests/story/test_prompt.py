@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiostory.story.prompt import chat_prompt, instruction_text, stated_duration
+from audiostory.story.prompt import chat_prompt, instruction_text
+from audiostory.story.stated import stated_duration
 from audiostory.story.tokens import MARKER, SpecialTokens
 from audiostory.story.types import Instruction
 from tests.story.recorded import recorded

@@ -37,6 +37,23 @@ from audiostory.story.stated import stated_duration
         ("A farm in winter, 1 min, with crows", 60.0),
         ("Rain falls. It lasts 150.0 seconds.", 150.0),
         ("I need this to be half a minute long in total: a drill", 30.0),
+        ("30 seconds of rain and thunder.", 30.0),
+        ("Rain, duration 20s", 20.0),
+        ("Rain. The clip lasts 20 seconds", 20.0),
+        ("make the clip 20 seconds long: rain", 20.0),
+        ("This soundscape is 20 seconds long", 20.0),
+        ("total duration: 1m30s, rain", 90.0),
+        ("A storm with total duration approximately 20 seconds", 20.0),
+        ("Total duration: 1,200 seconds", 1200.0),
+        ("Hello, I am making a short film. Give me 20 seconds of rain.", None),
+        ("I am recording rain in a forest", None),
+        ("5 am scene in the city", None),
+        ("a crowd, loud ones in total", None),
+        ("the little ones story time", None),
+        ("A bomb ticks. Ten seconds, then it explodes.", None),
+        ("An alarm goes off in a 5 second loop, then a man wakes", None),
+        ("A clerk says this may take a minute, then a stamp thuds", None),
+        ("Runners sprint, 100 m, crowd cheers", None),
         ("Rain for 10 seconds, then thunder", None),
         ("3 seconds: an elk calls; 5 seconds: hail", None),
         ("Give me 10 seconds of rain, then 5 seconds of hail", None),
@@ -55,9 +72,11 @@ def test_stated_total_is_found(text, seconds):
     assert stated_duration(text) == seconds
 
 
-@pytest.mark.parametrize("unit", ["total duration ", "5 ", "give me ", "a minute ", "is ", " "])
+@pytest.mark.parametrize(
+    "unit", ["total duration ", "5 ", "give me ", "a minute ", "is ", " ", "\n", "\n ", "!", "a "]
+)
 def test_long_texts_take_no_long_time(unit):
-    text = "total duration is" + unit * (20_000 // len(unit))
+    text = f"total duration is{unit * (8_000 // len(unit))} 5 s x"
     began = time.perf_counter()
     stated_duration(text)
-    assert time.perf_counter() - began < 5.0
+    assert time.perf_counter() - began < 1.0

@@ -82,7 +82,7 @@ def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
 def test_the_dit_gets_used_to_what_the_bridge_says_of_each_wording(paths: Paths) -> None:
     made = bench(paths)
     materials = made.materials
-    told = materials.bridged_features
+    told = materials.bridged_features()
     last = len(materials.texts) - 1
     duration_s = LONE_DURATIONS_S[last % len(LONE_DURATIONS_S)]
     story = lone_story(materials.texts[last], duration_s)
@@ -93,7 +93,7 @@ def test_the_dit_gets_used_to_what_the_bridge_says_of_each_wording(paths: Paths)
     other = bench(paths)
     with torch.no_grad():
         other.model.llm.network.model.norm.weight.mul_(2)
-    assert not torch.equal(other.materials.bridged_features, told)
+    assert not torch.equal(other.materials.bridged_features(), told)
 
 
 @pytest.mark.parametrize("name", ["nano/codec", "nano/dit"])

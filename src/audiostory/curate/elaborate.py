@@ -19,7 +19,7 @@ from audiostory.curate.words import capitalised, gerund, past, third_person, wit
 MAX_SUMMARY_CHARS = 170
 MAX_CAPTION_WORDS = 16
 PLAIN_SHARE = 0.25
-"""How often a caption adds nothing to the words of the scene."""
+"""How often a caption without a background adds nothing to the words of the scene."""
 FAR_WORDS = ("distance", "far away", "far off", "distant")
 NEAR_WORDS = ("nearby", "close by")
 
@@ -119,7 +119,7 @@ def caption(
     main = beat.sounds[0]
     background = scene.background
     if not background and rng.random() < PLAIN_SHARE:
-        return capitalised(" and ".join(_plainly(rng, sound) for sound in beat.sounds))
+        return capitalised(_plainly(rng, beat))
     text = _described(rng, beat, delivery, is_heard=is_heard or background is not None)
     for sound in beat.sounds[1:]:
         short = sound if len(text.split()) < 9 and not background else sound.plain()
@@ -134,9 +134,12 @@ def caption(
     return capitalised(text)
 
 
-def _plainly(rng: Random, sound: Sound) -> str:
-    """A sound in its own words: "a dog barks", "a dog barking"."""
-    return rng.choice((sound.clause(), sound.participle())) if sound.verb else sound.participle()
+def _plainly(rng: Random, beat: Beat) -> str:
+    """An event in the words of its sounds: "a dog barks", "a dog barking and rain"."""
+    as_clauses = rng.random() < 0.5 and all(sound.verb for sound in beat.sounds)
+    return " and ".join(
+        sound.clause() if as_clauses else sound.participle() for sound in beat.sounds
+    )
 
 
 def _described(rng: Random, beat: Beat, delivery: Delivery, *, is_heard: bool) -> str:

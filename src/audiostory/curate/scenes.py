@@ -20,6 +20,7 @@ Source = Callable[[Random, tuple[str, ...]], Sound]
 MIN_EVENT_S = 1.0
 MAX_EVENTS = 8
 MIN_DURATION_S = 6.0
+"""Shortest story of several events."""
 MAX_DURATION_S = 150.0
 LONE_S = (2, 12)
 """Seconds of a scene of one sound: fewest and most."""

@@ -238,10 +238,11 @@ def caption_like(rng: Random, scene: Scene) -> str:
 def lone(rng: Random, scene: Scene) -> str:
     """As in "A dog barking", "rain", "Generate the sound of a bell ringing": one sound alone."""
     (beat,) = scene.beats
-    form = rng.choice(("clause", "participle", "participle", "label", "stem", "headline"))
-    text = beat_text(rng, beat, form)
     if rng.random() < 0.2:
         text = f"{rng.choice(words_of('noun_leads'))} {beat_text(rng, beat, 'participle')}"
+    else:
+        forms = ("clause", "participle", "participle", "label", "stem", "headline")
+        text = beat_text(rng, beat, rng.choice(forms))
     if rng.random() < 0.5:
         text = capitalised(text)
     return text + (where(scene) if rng.random() < 0.5 else "") + rng.choice((".", "", ""))

@@ -116,11 +116,11 @@ class SoundSegments:
 
 @dataclass(frozen=True)
 class SoundLatents:
-    """Latents of single sounds with the text features of their captions (Stage I data)."""
+    """Latents of single sounds with features of their captions (Stage I data)."""
 
     latents: Ragged
     features: Tensor
-    """``(X, S, D)``: standardised text features, one row a caption wording."""
+    """``(X, S, D)``: what the DiT is told, one row a caption wording."""
     wordings: Sequence[Sequence[int]]
     """Rows of ``features`` that describe each clip."""
     silence_C: Tensor

@@ -3,6 +3,7 @@
 The grammar (``story/grammar.py``) says what comes next: fixed text, free words or a number. Fixed
 text is not decoded but fed, all at once; words and numbers are chosen token by token among what may
 stand there, everything else masked with -inf. So the output is a well-formed story by construction.
+Where asked to, an event that does not tell what it should is told in the instruction's own words.
 
 Shapes: ``L`` tokens, ``V`` vocabulary, ``1`` one sequence.
 """
@@ -21,7 +22,8 @@ from torch import Tensor
 from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models.llm import LanguageModel
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import WORD, Clause, Coverage, stems
+from audiostory.story.clauses import WORD, Clause, stems
+from audiostory.story.coverage import Coverage
 from audiostory.story.grammar import NUM_EVENTS, Fixed, Number, Slot, Slots, Words
 from audiostory.story.tokens import clean_field
 
@@ -316,14 +318,16 @@ class SlotWriter:
         return text
 
     def _missing(self, slot: Words, line: Line) -> Sequence[Clause]:
-        """What an event should tell and a line of it does not: all of it or, in a detail, any."""
+        """What an event should tell and a line of it does not: all, or any where it is not heard.
+
+        A line that stammers, garbles words or finds no end tells nothing.
+        """
         if not self.keeps_words or slot.event is None:
             return ()
         text = self._text(line)
         if line.has_stammered or not line.is_ended or self._is_garbled(text):
             text = ""
-        is_detail = slot.is_distinct
-        if is_detail and text and self.coverage.is_news(slot.name, slot.event, text):
+        if text and not slot.is_heard and self.coverage.is_news(slot.name, slot.event, text):
             return ()
         return self.coverage.missing(slot.name, slot.event, text)
 
@@ -331,7 +335,9 @@ class SlotWriter:
         """Whether a line has a word that is neither asked for nor in the vocabulary as a whole."""
         encode = self.vocabulary.tokenizer.encode_plain
         words = (word for word in WORD.findall(text) if not self.coverage.has_word(word))
-        return any(len(encode(f" {word.casefold()}")) > 1 for word in words)
+        return any(
+            min(len(encode(f" {form}")) for form in (word, word.casefold())) > 1 for word in words
+        )
 
     def _line(self, slot: Words, opening: Sequence[int]) -> Line:
         """The words that the model writes after an opening of its own, in the transcript too."""

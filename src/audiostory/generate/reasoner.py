@@ -26,7 +26,7 @@ from audiostory.generate.conditions import (
 from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import Coverage, clauses
+from audiostory.story.coverage import Coverage
 from audiostory.story.format import GRID_PER_S, tenths
 from audiostory.story.grammar import GrammarLimits, caption_slots, storyline_slots
 from audiostory.story.tokens import clean_field
@@ -34,7 +34,7 @@ from audiostory.story.types import Clip, Event, Storyline
 
 MAX_FALLBACK_CHARS = 160
 COMFORTABLE_EVENT_S = 3.0
-"""No shorter events are asked for, however much is named."""
+"""No shorter events are asked for, however much is named; but two things get two events."""
 ROOMY_EVENT_S = 15.0
 """Where a text names its events, more than it names are written only to get events this short."""
 NAMED_EVENTS = 3
@@ -51,8 +51,8 @@ class ReasonerConfig:
     long_event_s: float = 30.0
     """Events may last as long on average; beyond, a story is planned in passages."""
     keeps_words: bool = True
-    """Whether an event that does not tell what the instruction names there is told in the
-    instruction's own words; else the model's stand."""
+    """Whether an event that does not tell what the instruction names there, or tells it in broken
+    words, is told in the instruction's own; else the model's stand. For small models."""
     limits: GrammarLimits = field(default_factory=GrammarLimits)
     """How many events a passage has, how short they are, how many words each takes."""
     sampling: Sampling = field(default_factory=Sampling)
@@ -85,6 +85,16 @@ class Passage:
         return self.events[-1].end_s
 
 
+@dataclass(frozen=True)
+class Request:
+    """What a stretch should tell."""
+
+    text: str
+    """What the model reads: the instruction, or what an outline says of the stretch."""
+    asked: str
+    """What of the instruction it is about, in the instruction's words."""
+
+
 class Reasoner:
     """Writes stories with one model's language model."""
 
@@ -110,31 +120,32 @@ class Reasoner:
             InstructionError: if the text is too long for the model to read.
         """
         whole = Event(start_s=0.0, end_s=total_s, detail=text, sounds="")
-        yield from self._told(whole, text, summary=None, rng=rng)
+        yield from self._told(whole, Request(text, text), summary=None, rng=rng)
 
     def _told(
-        self, event: Event, text: str, *, summary: str | None, rng: torch.Generator
+        self, event: Event, request: Request, *, summary: str | None, rng: torch.Generator
     ) -> Iterator[Passage]:
         """An event as one passage, or as the passages of its own outline."""
         if event.duration_s <= self.config.story_s:
-            yield self._passage(event, text, summary, rng)
+            yield self._passage(event, request, summary, rng)
             return
-        outline = self._outline(event, text, summary, rng)
-        for part in outline.events:
+        outline, coverage = self._outline(event, request, summary, rng)
+        for index, part in enumerate(outline.events):
+            asked = Request(words_of(part), coverage.words(index))
             if part.duration_s <= self.config.long_event_s:
-                yield self._single(part, outline.summary, rng)
+                yield self._single(part, asked, outline.summary, rng)
             else:
-                words = words_of(part)
-                yield from self._told(part, words, summary=outline.summary, rng=rng)
+                yield from self._told(part, asked, summary=outline.summary, rng=rng)
 
     def _passage(
-        self, event: Event, text: str, summary: str | None, rng: torch.Generator
+        self, event: Event, request: Request, summary: str | None, rng: torch.Generator
     ) -> Passage:
         """A stretch of the story, written in one go, at its own length or stretched to it."""
         written_s = min(event.duration_s, self.config.passage_s)
-        writer = self._writer(text, written_s, rng, summary=summary)
+        writer = self._writer(request, written_s, rng, summary=summary)
         fewest = math.ceil(event.duration_s / self.config.long_event_s)
-        limits = limits_for(text, event.duration_s, self.config.limits, fewest=fewest)
+        num_named = len(writer.coverage.clauses)
+        limits = limits_for(num_named, event.duration_s, self.config.limits, fewest=fewest)
         storyline = writer.write(storyline_slots(written_s, limits=limits))
         clips = self._captions(writer, storyline)
         if written_s < event.duration_s:
@@ -142,9 +153,11 @@ class Reasoner:
             storyline = stretched(storyline, whole)
         return _moved(event, storyline, clips, writer.repairs)
 
-    def _single(self, event: Event, summary: str, rng: torch.Generator) -> Passage:
+    def _single(
+        self, event: Event, request: Request, summary: str, rng: torch.Generator
+    ) -> Passage:
         """A stretch of one event that is already told; only its caption is written."""
-        writer = self._writer(words_of(event), event.duration_s, rng)
+        writer = self._writer(request, event.duration_s, rng)
         told = replace(event, start_s=0.0, end_s=event.duration_s)
         storyline = Storyline(summary=summary, events=(told,))
         writer.transcript.push(encode(self.tokenizer, storyline_pieces(storyline)))
@@ -152,11 +165,12 @@ class Reasoner:
         return _moved(event, storyline, clips, writer.repairs)
 
     def _outline(
-        self, event: Event, text: str, summary: str | None, rng: torch.Generator
-    ) -> Storyline:
-        """The storyline of a stretch too long for a passage, timed from the start of the track.
+        self, event: Event, request: Request, summary: str | None, rng: torch.Generator
+    ) -> tuple[Storyline, Coverage]:
+        """The storyline of a stretch too long for a passage, and what its events should tell.
 
-        It is written as if it lasted one passage, then stretched. No part may be so long that
+        It is written as if it lasted one passage, then stretched, and timed from the start of the
+        track. No part may be so long that
         outlines of outlines would hardly get shorter.
         """
         passage_s, limits = self.config.passage_s, self.config.limits
@@ -166,14 +180,20 @@ class Reasoner:
             min_events=min(max(2, num_passages), limits.max_events),
             min_event_s=passage_s / (2 * limits.max_events),
         )
-        writer = self._writer(text, passage_s, rng, summary=summary)
-        return stretched(writer.write(storyline_slots(passage_s, limits=outline_limits)), event)
+        writer = self._writer(request, passage_s, rng, summary=summary)
+        storyline = writer.write(storyline_slots(passage_s, limits=outline_limits))
+        return stretched(storyline, event), writer.coverage
 
     def _writer(
-        self, text: str, duration_s: float, rng: torch.Generator, *, summary: str | None = None
+        self,
+        request: Request,
+        duration_s: float,
+        rng: torch.Generator,
+        *,
+        summary: str | None = None,
     ) -> SlotWriter:
         """A writer whose transcript holds the prompt."""
-        ids = encode(self.tokenizer, prompt_pieces(text, duration_s))
+        ids = encode(self.tokenizer, prompt_pieces(request.text, duration_s))
         if len(ids) > self.max_prompt_tokens:
             raise InstructionError(
                 f"the instruction takes {len(ids)} tokens; this model reads at most "
@@ -186,9 +206,9 @@ class Reasoner:
             self.vocabulary,
             sampling=self.config.sampling,
             rng=rng,
-            fallback=clean_field(text)[:MAX_FALLBACK_CHARS].strip(),
+            fallback=clean_field(request.text)[:MAX_FALLBACK_CHARS].strip(),
             given={} if summary is None else {"summary": summary},
-            coverage=Coverage(text),
+            coverage=Coverage(request.asked),
             keeps_words=self.config.keeps_words,
         )
 
@@ -218,17 +238,16 @@ class Reasoner:
 
 
 def limits_for(
-    text: str, duration_s: float, limits: GrammarLimits, *, fewest: int = 1
+    num_named: int, duration_s: float, limits: GrammarLimits, *, fewest: int = 1
 ) -> GrammarLimits:
     """How many events a stretch may have: at least one for each thing named, as far as they fit.
 
     Args:
-        text: what is asked for.
+        num_named: things that are asked for.
         duration_s: length of the stretch.
         limits: the most events there may be; the fewest, where they fit.
         fewest: as many as the stretch needs for its events not to get too long.
     """
-    num_named = len(clauses(text))
     fit = max(1, min(2, num_named), int(duration_s / COMFORTABLE_EVENT_S))
     least = min(fit, limits.max_events, max(limits.min_events, fewest, num_named))
     most = limits.max_events

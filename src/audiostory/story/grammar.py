@@ -59,6 +59,8 @@ class Words:
     """The event it tells, counted from 0; None where it tells of them all."""
     is_distinct: bool = False
     """Whether the text should differ from earlier ones of the same name."""
+    is_heard: bool = False
+    """Whether it says what is heard, and so has to tell all that its event should."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def storyline_slots(
 
 
 def caption_slots(
-    duration_s: float, *, tokens: SpecialTokens, limits: GrammarLimits, event: int = 0
+    duration_s: float, *, tokens: SpecialTokens, limits: GrammarLimits, event: int
 ) -> Slots[Clip]:
     """The slots of one clip: caption, duration and bridge block (each marker group is one slot).
 
@@ -181,7 +183,7 @@ def caption_slots(
         FormatError: if what is sent holds no word.
     """
     yield Fixed(tokens.gen_open)
-    caption = yield from _written(Words("caption", limits.max_words_tokens, event))
+    caption = yield from _written(Words("caption", limits.max_words_tokens, event, is_heard=True))
     yield Fixed(duration_tag(duration_s))
     yield Fixed(tokens.bridge_block())
     yield Fixed(tokens.gen_close)
@@ -240,19 +242,6 @@ def storyline_slots_of(
     return _record(slots, texts)
 
 
-def clip_slots_of(
-    clip: Clip, tokens: SpecialTokens, *, limits: GrammarLimits = _UNLIMITED, event: int = 0
-) -> list[tuple[Slot, str]]:
-    """The slots of a known clip with their texts, which join to ``render_clip``.
-
-    Raises:
-        FormatError: if the clip cannot be written down.
-    """
-    render_clip(clip, tokens)  # refuses what cannot be written, with the reason
-    slots = caption_slots(clip.duration_s, tokens=tokens, limits=limits, event=event)
-    return _record(slots, [clip.caption])
-
-
 def slots_of(
     story: Story, tokens: SpecialTokens, *, limits: GrammarLimits = _UNLIMITED
 ) -> list[tuple[Slot, str]]:
@@ -264,7 +253,9 @@ def slots_of(
     check_pairing(len(story.storyline.events), len(story.clips))
     steps = storyline_slots_of(story.storyline, limits=limits)
     for event, clip in enumerate(story.clips):
-        steps += clip_slots_of(clip, tokens, limits=limits, event=event)
+        render_clip(clip, tokens)  # refuses what cannot be written, with the reason
+        slots = caption_slots(clip.duration_s, tokens=tokens, limits=limits, event=event)
+        steps += _record(slots, [clip.caption])
     return [*steps, (Fixed(tokens.message_close), tokens.message_close)]
 
 
@@ -325,7 +316,7 @@ def _event_slots(
     yield Fixed(f"{lead}]{DETAIL_LEAD}")
     detail = yield from _written(Words("detail", limits.max_words_tokens, index, is_distinct=True))
     yield Fixed(SOUNDS_LEAD)
-    sounds = yield from _written(Words("sounds", limits.max_words_tokens, index))
+    sounds = yield from _written(Words("sounds", limits.max_words_tokens, index, is_heard=True))
     return Event(start_s=start / GRID_PER_S, end_s=end / GRID_PER_S, detail=detail, sounds=sounds)
 
 

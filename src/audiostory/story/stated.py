@@ -21,51 +21,59 @@ _VALUES = {
 }
 
 _WORDS = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:10])}))?|{'|'.join(_ONES[1:])})"
-_NUMBER = rf"(?:(?<![0-9.:])[0-9]+(?:\.[0-9]+)?|{_WORDS})(?:\s+and\s+a\s+half)?"
-_MINUTES = r"(?:minutes|minute|mins|min|m)\b"
-_SECONDS = r"(?:seconds|second|secs|sec|s)\b"
-_AMOUNT = (
-    rf"(?:(?P<m>{_NUMBER}|half\s+a|a)[\s-]*{_MINUTES}(?P<half>\s+and\s+a\s+half)?"
-    rf"(?:\s*(?:and\s+)?(?P<ms>{_NUMBER})[\s-]*{_SECONDS})?"
-    rf"|(?P<s>{_NUMBER})[\s-]*{_SECONDS})"
+_HALF = r"(?:\sand\sa\shalf)?"
+_DIGITS = r"(?<![0-9.:,])[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
+_MINUTES = (
+    rf"(?:(?P<m>{_DIGITS})(?:[\s-]?(?:minutes|minute|mins|min)\b|m(?=[0-9\W]|$))"
+    rf"|(?P<mw>(?:{_WORDS}|half\sa|a){_HALF})[\s-](?:minutes|minute|mins|min)\b(?P<half>\sand\sa\shalf)?)"
 )
+_SECONDS = (
+    rf"(?:(?P<s>{_DIGITS})[\s-]?(?:seconds|second|secs|sec|s)\b"
+    rf"|(?P<sw>{_WORDS}{_HALF})[\s-](?:seconds|second|secs|sec)\b)"
+)
+_REST = (
+    rf"(?:\s?(?:and\s)?(?:(?P<ms>(?:[0-9]+(?:\.[0-9]+)?))[\s-]?(?:seconds|second|secs|sec|s)\b"
+    rf"|(?P<msw>{_WORDS})[\s-](?:seconds|second|secs|sec)\b))?"
+)
+_AMOUNT = rf"(?:{_MINUTES}{_REST}|{_SECONDS})"
 _CLOCK = r"(?:(?P<hours>[0-9]+):)?(?P<minutes>[0-9]+):(?P<seconds>[0-9]{2}(?:\.[0-9]+)?)"
-_ABOUT = r"(?:exactly\s+|about\s+|around\s+|roughly\s+|only\s+|just\s+)?"
-_IS = r"\s*(?:(?:is|are|should|must|will|shall|has\s+to|have\s+to|needs\s+to|be|of|:|=)\s*){0,4}"
+_ABOUT = r"(?:(?:exactly|about|around|roughly|approximately|approx\.?|only|just)\s|~\s?)?"
+_IS = r"\s?(?:(?:is|are|should|must|will|shall|has\sto|have\sto|needs\sto|be|of|:|=)\s?){0,4}"
 _WHOLE = (
-    r"audio|clip|cue|intro|jingle|loop|montage|narrative|outro|piece|recording|scene|sequence|"
+    r"audio|clip|cue|intro|jingle|montage|narrative|outro|piece|recording|scene|sequence|"
     r"sketch|soundscape|soundtrack|spot|sting|stinger|story|teaser|track|trailer|video"
 )
+_IT = rf"(?:it|this|all(?:\sof\sit)?|everything|the\swhole(?:\sthing)?|(?:the|this)\s(?:{_WHOLE}))"
+_TIME = r"(?:duration|length|running\stime|runtime|run\stime)"
 _LENGTH = (
-    r"(?:total|overall|whole|full)\s+(?:duration|length|running\s+time|run\s*time)"
-    rf"|(?:duration|length)\s+of\s+the\s+(?:whole\s+)?(?:{_WHOLE})"
-    r"|(?:duration|length|running\s+time|run\s*time)(?=\s*[:=]|\s+(?:should|must|shall|will|has)\b)"
+    rf"\b(?:total|overall|whole|full)\s{_TIME}|\b{_TIME}\sof\sthe\s(?:whole\s)?(?:{_WHOLE})"
+    rf"|\b{_TIME}(?=\s?[:=]|\s(?:should|must|shall|will|has)\b)|(?:^|[,;.(\n]\s?){_TIME}"
 )
 _ASKING = (
-    r"(?:please\s+)?(?:(?:can|could|may)\s+(?:you|i|we)\s+(?:please\s+)?)?(?:give\s+(?:me|us)|"
-    r"(?:i|we)(?:'d\s+like|\s+want|\s+need|\s+would\s+like)(?:\s+to\s+have)?|need|want|"
-    r"make(?:\s+(?:me|us))?|create|generate|produce|record|compose|build|write)\s+"
+    r"(?:please\s)?(?:(?:can|could|may)\s(?:you|i|we)\s(?:please\s)?)?(?:give\s(?:me|us)|"
+    r"(?:i|we)(?:'d\slike|\swant|\sneed|\swould\slike)(?:\sto\shave)?|need|want|"
+    r"make(?:\s(?:me|us))?|create|generate|produce|record|compose|build|write)\s"
 )
 _STATED = (
-    rf"\b(?:{_LENGTH}){_IS}{_ABOUT}(?:{_CLOCK}|{_AMOUNT})",
-    rf"\b{_AMOUNT}[\s-]*(?:long\s+)?(?:{_WHOLE})\b",
-    rf"\b(?:make|keep)\s+(?:it|this|the\s+whole(?:\s+thing)?)\s+{_ABOUT}{_AMOUNT}",
-    rf"\b(?:it|this|all(?:\s+of\s+it)?|everything|the\s+whole(?:\s+thing)?|the\s+(?:{_WHOLE}))\s+"
-    rf"(?:should|must|will|has\s+to|needs\s+to|may|can)\s+(?:be|last|take|run)\s+(?:for\s+)?"
-    rf"{_ABOUT}{_AMOUNT}",
-    rf"(?:^|[.!?])\s*it\s+lasts\s+{_ABOUT}{_AMOUNT}",
-    rf"\b{_AMOUNT}(?:\s+long)?,?\s+(?:in\s+total|in\s+all|all\s+told|all\s+in\s+all|altogether|"
-    r"overall|total)\b",
+    rf"(?:{_LENGTH}){_IS}{_ABOUT}(?:{_CLOCK}|{_AMOUNT})",
+    rf"\b{_AMOUNT}[\s-]?(?:long\s)?(?:{_WHOLE})\b",
+    rf"(?<!in a )\b{_AMOUNT}[\s-]loop\b",
+    rf"\b(?:make|keep)\s{_IT}\s{_ABOUT}{_AMOUNT}",
+    rf"\b{_IT}\s(?:should|must|will|has\sto|needs\sto)\s(?:be|last|run)\s(?:for\s)?{_ABOUT}{_AMOUNT}",
+    rf"\b(?:the|this)\s(?:{_WHOLE})\s(?:lasts|is|runs)\s(?:for\s)?{_ABOUT}{_AMOUNT}",
+    rf"(?:^|[.!?])\s?it\slasts\s{_ABOUT}{_AMOUNT}",
+    rf"\b{_AMOUNT}(?:\slong)?,?\s(?:in\stotal|in\sall|all\stold|all\sin\sall|altogether|overall|"
+    r"total)\b",
 )
 _BEFORE_LIST = (
-    rf"^\W*{_ASKING}{_ABOUT}{_AMOUNT}(?=\s+of\b|\s*[:,;.-])",
-    rf"^\W*for\s+{_ABOUT}{_AMOUNT},?\s+we\s+(?:are|stay|remain|sit|stand|follow|listen)\b",
+    rf"^\W*{_ASKING}{_ABOUT}{_AMOUNT}(?=\sof\b|\s?[:,;.-])",
+    rf"^\W*for\s{_ABOUT}{_AMOUNT},?\swe\s(?:are|stay|remain|sit|stand|follow|listen)\b",
 )
 _ALONE = (
     *_BEFORE_LIST,
-    rf"^\W*{_ABOUT}{_AMOUNT}\s*[:,;.\n]",
-    rf"(?:[,;:=(\n]|(?<![0-9])\.)\s*{_ABOUT}{_AMOUNT}(?:\s+(?:long|please|max|only))?"
-    r"(?=\s*(?:[).!]*\s*$|,))",
+    rf"^\W*{_ABOUT}{_AMOUNT}(?:\sof\b|\s?[:,;.\n])",
+    rf"(?:[,;:=(\n]|(?<![0-9])\.)\s?{_ABOUT}{_AMOUNT}(?:\s(?:long|please|max|only))?[).!]*\s?$",
+    rf",\s?{_ABOUT}{_MINUTES}{_REST},",
 )
 """What tells the length of the whole where no other length is told; the first ones also do before
 a colon."""
@@ -85,14 +93,20 @@ def stated_duration(text: str) -> float | None:
     rain" and "rain, thunder, 1 min". Lengths of single sounds ("rain for 10 seconds") are not
     totals. Of several statements the last counts, as it does to a reader.
     """
-    found = _statement(text)
+    found = _statement(_narrow(text))
     return _seconds(found) if found else None
 
 
 def without_stated(text: str) -> str:
-    """``text`` with a line break where it states its total length."""
+    """``text`` with single blanks, and a line break where it states its total length."""
+    text = _narrow(text)
     found = _statement(text)
     return f"{text[: found.start()]}\n{text[found.end() :]}" if found else text
+
+
+def _narrow(text: str) -> str:
+    """``text`` with no two blanks in a row."""
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text))
 
 
 def _statement(text: str) -> re.Match[str] | None:
@@ -111,15 +125,17 @@ def _seconds(match: re.Match[str]) -> float:
     if part.get("minutes") is not None:
         hours = float(part["hours"] or 0)
         return hours * 3600 + float(part["minutes"]) * 60 + float(part["seconds"])
-    if part["m"] is not None:
-        minutes = _value(part["m"]) + (0.5 if part["half"] else 0.0)
-        return minutes * 60 + (_value(part["ms"]) if part["ms"] else 0.0)
-    return _value(part["s"])
+    minutes, seconds = part["m"] or part["mw"], part.get("s") or part.get("sw")
+    if minutes is None:
+        return _value(str(seconds))
+    rest = part["ms"] or part["msw"]
+    half_s = 30.0 if part["half"] else 0.0
+    return _value(minutes) * 60 + half_s + (_value(rest) if rest else 0.0)
 
 
 def _value(number: str) -> float:
     """A number in digits or words: "2.5", "two and a half", "forty-five"."""
-    words = " ".join(number.casefold().replace("-", " ").split())
+    words = " ".join(number.casefold().replace("-", " ").replace(",", "").split())
     whole, half, _ = words.partition(" and a half")
     added = 0.5 if half else 0.0
     if whole in _VALUES:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate, chain, cycle
 from pathlib import Path
 
 import torch
@@ -234,33 +234,33 @@ class Materials:
         features = cached(self.paths.cache, "wordings", key, compute).values
         return features.view(-1, bridge.num_semantic, bridge.width)
 
-    @cached_property
     def bridged_features(self) -> Tensor:
-        """What the model's own bridge says of each of ``texts``, ``(X, F, D)``, in half precision.
+        """What the model's bridge says of each of ``texts`` now, ``(X, S, D)``, in half precision.
 
         Each wording is read as the caption of a story of that one sound.
         """
-        model, durations_s = self.model.eval(), LONE_DURATIONS_S
+        model = self.model.eval()
+        stories = [
+            packed(lone_story(text, duration_s), self.tokenizer, model.config.tokens)
+            for text, duration_s in zip(self.texts, cycle(LONE_DURATIONS_S), strict=False)
+        ]
 
         @torch.no_grad()
         def compute() -> Ragged:
-            parts: list[Tensor] = []
-            for start in range(0, len(self.texts), BRIDGE_BATCH):
-                texts = self.texts[start : start + BRIDGE_BATCH]
-                stories = [
-                    lone_story(text, durations_s[index % len(durations_s)])
-                    for index, text in enumerate(texts, start)
-                ]
-                batch = collate(
-                    [packed(story, self.tokenizer, model.config.tokens) for story in stories]
-                )
-                parts.append(model.bridge.fuse(read_blocks(model, batch)).tokens_BSD.half())
-            return pack(chain.from_iterable(parts))
+            batches = (
+                collate(stories[start : start + BRIDGE_BATCH])
+                for start in range(0, len(stories), BRIDGE_BATCH)
+            )
+            return pack(
+                tokens_SD
+                for batch in batches
+                for tokens_SD in model.bridge.fuse(read_blocks(model, batch)).tokens_BSD.half()
+            )
 
-        readers = {**model.llm.state_dict(), **model.bridge.state_dict()}
-        key = key_of(self.texts, key_of_tensors(readers))
+        weights = key_of_tensors({**model.llm.state_dict(), **model.bridge.state_dict()})
+        key = key_of([story.ids for story in stories], weights)
         features = cached(self.paths.cache, "bridged", key, compute).values
-        return features.view(len(self.texts), -1, model.config.bridge.width)
+        return features.view(len(stories), -1, model.config.bridge.width)
 
     def wording_indices(self) -> list[list[int]]:
         """For each clip, the rows of ``wording_features`` that describe it."""

@@ -51,9 +51,10 @@ class CodecObjective:
 
 @dataclass(frozen=True)
 class FlowObjective:
-    """Flow matching of single sounds under the text features of their captions (Eq. 5).
+    """Flow matching of single sounds under features of their captions (Eq. 5).
 
-    What TangoFlux is to the released model: a DiT that knows sounds before it meets the LLM.
+    With the teacher's, it makes what TangoFlux is to the released model: a DiT that knows sounds
+    before it meets the LLM.
     """
 
     dit: DiffusionTransformer

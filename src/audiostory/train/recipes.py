@@ -2,7 +2,7 @@
 
 ``nano/*`` is the course of the shipped model, from nothing, in this order: codec, llm and dit
 (independent of each other: they take the places of the release's VAE, Qwen2.5 and TangoFlux), then
-the paper's stages.
+the paper's stages, with a step between in which the DiT alone gets used to the bridge.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from audiostory.data.blocks import CaptionClips, StoryClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
@@ -177,11 +177,11 @@ def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
-def single_sounds(materials: Materials, stage: StageConfig) -> SoundLatents:
-    """Latents of single sounds with text features."""
+def single_sounds(materials: Materials, stage: StageConfig, features: Tensor) -> SoundLatents:
+    """Latents of single sounds with features of their wordings."""
     return SoundLatents(
         latents=materials.latents,
-        features=materials.wording_features,
+        features=features,
         wordings=materials.wording_indices(),
         silence_C=materials.silence(),
         sampler=SoundSampler(materials.rows),
@@ -194,18 +194,18 @@ def single_sounds(materials: Materials, stage: StageConfig) -> SoundLatents:
 
 def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
     """Latents of single sounds with text features."""
-    return single_sounds(materials, stage).batch_at
+    return single_sounds(materials, stage, materials.wording_features).batch_at
 
 
 def bridged_latents(materials: Materials, stage: StageConfig) -> BatchAt:
     """Latents of single sounds with what the model's own bridge says of their captions."""
-    return replace(single_sounds(materials, stage), features=materials.bridged_features).batch_at
+    return single_sounds(materials, stage, materials.bridged_features()).batch_at
 
 
 def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     """Bridge blocks of single sounds, and an eighth as many stories as text."""
     return CaptionClips(
-        sounds=single_sounds(materials, stage),
+        sounds=single_sounds(materials, stage, materials.wording_features),
         texts=materials.texts,
         tokenizer=materials.tokenizer,
         tokens=materials.model.config.tokens,
@@ -266,7 +266,7 @@ def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
 
 
 def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
-    """Eq. 5 under text features."""
+    """Eq. 5 on single sounds."""
     noise_levels = model.config.flow.noise_levels
     return FlowObjective(model.dit, model.bridge.null_condition, noise_levels)
 
