@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiostory.generate.renderer import Renderer, SamplingSettings, Take, batches_of
+from audiostory.audio.waveform import Waveform
+from audiostory.generate.renderer import Renderer, SamplingSettings, Take, batches_of, is_silent
 from audiostory.models.bridge import Condition
 from tests.tiny import tiny_model
 
@@ -40,8 +41,6 @@ def test_a_clip_longer_than_a_take_is_tiled(renderer):
     assert takes[0].seed == 11
     assert len({take.seed for take in takes}) == len(takes)
     ones = [np.ones((1, take.num_samples), np.float32) for take in takes]
-    from audiostory.audio.waveform import Waveform
-
     whole = renderer.joined([Waveform(one, 8000) for one in ones], length_s)
     assert whole.num_samples == round(length_s * 8000)
     assert whole.samples[0, 100:-100].min() >= 0.99  # no hole where takes meet
@@ -92,3 +91,38 @@ def test_guidance_of_one_is_rendered_without_the_null_branch(renderer):
     takes = renderer.takes(0, 0.5, seed=5)
     plain = SamplingSettings(steps=2, guidance_scale=1.0, solver="euler")
     assert renderer.render(takes, [condition(0)], plain)[0].num_samples == 4000
+
+
+def test_a_silent_take_is_made_again_from_other_noise(renderer, monkeypatch):
+    rendered = renderer._rendered
+    asked: list[list[int]] = []
+
+    def first_silent(takes, conditions, settings):
+        asked.append([take.seed for take in takes])
+        waveforms = rendered(takes, conditions, settings)
+        for row, take in enumerate(takes):
+            if take.seed == 1:
+                waveforms[row] = Waveform(0 * waveforms[row].samples, 8000)
+        return waveforms
+
+    monkeypatch.setattr(renderer, "_rendered", first_silent)
+    takes = [take_of(8, seed=0), take_of(8, seed=1)]
+    one, again = renderer.render(takes, [condition(0), condition(1)], SETTINGS)
+    assert not is_silent(again)
+    assert [len(seeds) for seeds in asked] == [2, 1]
+    np.testing.assert_allclose(
+        one.samples, rendered(takes[:1], [condition(0)], SETTINGS)[0].samples, atol=1e-5
+    )
+
+
+def test_silence_is_believed_after_some_attempts(renderer, monkeypatch):
+    seeds: list[int] = []
+
+    def silent(takes, conditions, settings):
+        seeds.extend(take.seed for take in takes)
+        return [Waveform(np.zeros((1, take.num_samples), np.float32), 8000) for take in takes]
+
+    monkeypatch.setattr(renderer, "_rendered", silent)
+    (waveform,) = renderer.render([take_of(8)], [condition(0)], SETTINGS)
+    assert is_silent(waveform)
+    assert len(set(seeds)) == len(seeds) == 4

@@ -332,11 +332,16 @@ class SlotWriter:
         return self.coverage.missing(slot.name, slot.event, text)
 
     def _is_garbled(self, text: str) -> bool:
-        """Whether a line has a word that is neither asked for nor in the vocabulary as a whole."""
+        """Whether a line has a word that is neither asked for nor in the vocabulary as a whole.
+
+        Single letters are in every vocabulary, but are no words, except for two.
+        """
         encode = self.vocabulary.tokenizer.encode_plain
         words = (word for word in WORD.findall(text) if not self.coverage.has_word(word))
         return any(
-            min(len(encode(f" {form}")) for form in (word, word.casefold())) > 1 for word in words
+            (word.isascii() and len(word) == 1 and word not in "AaI")
+            or min(len(encode(f" {form}")) for form in (word, word.casefold())) > 1
+            for word in words
         )
 
     def _line(self, slot: Words, opening: Sequence[int]) -> Line:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,14 @@ MAX_BATCH_FRAMES = 384
 """Latent frames denoised together, padding included: half a minute of nano's."""
 TAKE_OVERLAP_S = 1.0
 """How long two takes of one clip sound together; at most a quarter of the longest take."""
+
+
+SILENT_PEAK = 2e-3
+"""Peak (of full scale) below which a take says nothing: -54 dB."""
+MORE_ATTEMPTS = 3
+"""How often a silent take is made again, before its silence is believed."""
+FIRST_AGAIN = 1_000
+"""Number of the first other seed of a take; those below are seeds of the parts of long clips."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +99,31 @@ class Renderer:
     def render(
         self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
     ) -> list[Waveform]:
-        """The sound of takes, denoised as one batch.
+        """The sound of takes, denoised as one batch; silent ones are made again from other noise.
 
         Args:
             takes: what to make.
             conditions: one for each take.
             settings: how noise becomes latents.
         """
+        waveforms = self._rendered(takes, conditions, settings)
+        for attempt in range(MORE_ATTEMPTS):
+            rows = [row for row, waveform in enumerate(waveforms) if is_silent(waveform)]
+            if not rows:
+                break
+            again = [
+                replace(takes[row], seed=derive_seed(takes[row].seed, FIRST_AGAIN + attempt))
+                for row in rows
+            ]
+            made = self._rendered(again, [conditions[row] for row in rows], settings)
+            for row, waveform in zip(rows, made, strict=True):
+                waveforms[row] = waveform
+        return waveforms
+
+    def _rendered(
+        self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
+    ) -> list[Waveform]:
+        """The sound of takes from their own noise, denoised as one batch."""
         noise_BTC, frame_mask_BT = self._noise(takes)
         velocity = guided_velocity(
             self.model.dit,
@@ -152,6 +179,11 @@ class Renderer:
         waveform_1CN = self.model.codec.decode(latents_1TC[:, : take.num_frames])
         samples_CN = waveform_1CN[0, :, : take.num_samples].float().cpu().contiguous()
         return Waveform(samples_CN.numpy(), self.sample_rate_hz)
+
+
+def is_silent(waveform: Waveform) -> bool:
+    """Whether nobody would hear anything."""
+    return float(np.abs(waveform.samples).max(initial=0.0)) < SILENT_PEAK
 
 
 def batches_of(takes: Sequence[Take], max_frames: int) -> list[list[Take]]:
