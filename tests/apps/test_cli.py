@@ -62,6 +62,7 @@ def test_an_edited_plan_renders_only_what_changed(call):
 
 def test_settings_reach_the_plan_and_the_track(call):
     words = ("--loudness", "-23", "--join", "linear", "--steps", "2", "--guidance", "1.5")
+    words += ("--evenness", "0.25")
     result = call(*TELL, "-o", "a.wav", *words, "--overlap", "0.2", "--sample-rate", "16000")
     assert result.exit_code == 0, result.output
     settings = json.loads(Path("a.story.json").read_text())["settings"]
@@ -71,6 +72,7 @@ def test_settings_reach_the_plan_and_the_track(call):
         "steps": 2,
         "overlap_s": 0.2,
         "join": "linear",
+        "evenness": 0.25,
         "loudness_lufs": -23.0,
         "sample_rate_hz": 16000,
     }

@@ -10,7 +10,14 @@ import pyloudnorm
 import pytest
 from scipy.signal import resample_poly
 
-from audiostory.audio.loudness import KeptGain, integrated_lufs, normalize, true_peak_dbtp
+from audiostory.audio.loudness import (
+    MAX_EVENING_DB,
+    KeptGain,
+    evened,
+    integrated_lufs,
+    normalize,
+    true_peak_dbtp,
+)
 from audiostory.audio.waveform import Waveform, silence
 from audiostory.errors import AudioError
 from tests.audio.sounds import clicks, noise, thunder_over_quiet, tone
@@ -209,3 +216,20 @@ def test_a_kept_gain_that_misses_the_target_is_told_and_keeps_the_ceiling():
     assert not report.is_on_target
     assert "measure anew" in report.summary
     assert true_peak_dbtp(result) <= -1.0
+
+
+@pytest.mark.parametrize(("evenness", "apart_db"), [(0.0, 10.0), (0.5, 5.0), (1.0, 0.0)])
+def test_sounds_are_made_as_loud_as_each_other_as_far_as_asked(evenness, apart_db):
+    hiss = np.random.default_rng(0).normal(0, 0.05, (1, 48_000)).astype(np.float32)
+    loud, faint = Waveform(hiss, 24_000), Waveform(hiss * np.float32(10**-0.5), 24_000)
+    apart = integrated_lufs(evened(loud, evenness)) - integrated_lufs(evened(faint, evenness))
+    assert apart == pytest.approx(apart_db, abs=0.1)
+
+
+def test_what_is_very_faint_is_raised_by_so_much_only_and_silence_by_nothing():
+    hiss = np.random.default_rng(0).normal(0, 0.001, (1, 48_000)).astype(np.float32)
+    faint = Waveform(hiss, 24_000)
+    raised = integrated_lufs(evened(faint, 1.0)) - integrated_lufs(faint)
+    assert raised == pytest.approx(MAX_EVENING_DB, abs=0.01)
+    silence = Waveform(np.zeros((1, 48_000), np.float32), 24_000)
+    assert evened(silence, 1.0) is silence

@@ -72,6 +72,10 @@ Loudness = Annotated[
         show_default="-16",
     ),
 ]
+Evenness = Annotated[
+    float | None,
+    typer.Option(metavar="0..1", help="How far clips are made equally loud.", show_default="0.5"),
+]
 JoinCurve = Annotated[
     Join | None,
     typer.Option("--join", help="How clips fade into each other.", show_default="equal_power"),
@@ -156,6 +160,7 @@ OPTION_NAMES = {
     "steps": "--steps",
     "overlap_s": "--overlap",
     "join": "--join",
+    "evenness": "--evenness",
     "loudness_lufs": "--loudness",
     "sample_rate_hz": "--sample-rate",
 }

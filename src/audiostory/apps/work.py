@@ -121,9 +121,9 @@ def store_for(files: TrackFiles, *also: Path) -> FolderStore:
 def with_settings(plan: Plan, given: dict[str, Any]) -> Plan:
     """The plan, sounded in the ways that were given instead of its own.
 
-    A loudness that is asked for is measured anew.
+    A loudness that is asked for is measured anew, and so is that of clips evened in another way.
     """
-    if "loudness_lufs" in given:
+    if given.keys() & {"loudness_lufs", "evenness"}:
         given = given | {"level": None}
     return plan.model_copy(update={"settings": plan.settings.model_copy(update=given)})
 

@@ -8,6 +8,7 @@ Shapes: ``C`` channels, ``N`` samples, ``K`` frames.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,10 @@ CLOSE_ENOUGH_LU = 0.2
 SLACK_LU = 0.8  # less than the tolerance: what is in reach is reached
 MAX_TRIALS = 40
 LIMITERS = (SMOOTH, FAST)
+EVEN_LUFS = -23.0
+"""Where sounds of one track meet: the programme loudness of EBU R 128."""
+MAX_EVENING_DB = 15.0
+"""More would bring up the hiss of sounds that are meant to be faint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +167,24 @@ def integrated_lufs(waveform: Waveform) -> float:
     """
     energies_K = frame_energies(waveform)
     return gated_lufs(energies_K, waveform.num_samples, waveform.sample_rate_hz)
+
+
+def evened(waveform: Waveform, evenness: float) -> Waveform:
+    """The waveform with its loudness moved towards ``EVEN_LUFS``, by at most ``MAX_EVENING_DB``.
+
+    Sounds that were recorded or made apart are as loud as chance has it; a thunderclap drowns the
+    steps that a story needs. Part of the difference is meant, so only a share of it is taken back.
+
+    Args:
+        waveform: one sound of several.
+        evenness: the share of the way, in decibels: 0 leaves it as it is, 1 makes all alike.
+    """
+    lufs = integrated_lufs(waveform)
+    if not evenness or not math.isfinite(lufs):
+        return waveform
+    gain_db = max(-MAX_EVENING_DB, min(MAX_EVENING_DB, evenness * (EVEN_LUFS - lufs)))
+    samples = waveform.samples * np.float32(10 ** (gain_db / 20))
+    return Waveform(samples, waveform.sample_rate_hz)
 
 
 def true_peak_dbtp(waveform: Waveform) -> float:

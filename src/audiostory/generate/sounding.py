@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from audiostory.audio.join import assemble, lengths_to_render
-from audiostory.audio.loudness import KeptGain, LoudnessReport, normalize
+from audiostory.audio.loudness import KeptGain, LoudnessReport, evened, normalize
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import AudioError
 from audiostory.generate.clip_store import TakeStore, content_key
@@ -115,7 +115,7 @@ class Sounding:
         )
 
     def _clip(self, index: int) -> Waveform:
-        """A finished clip, its takes joined."""
+        """A finished clip, its takes joined, as loud as it should come to the others."""
         waveforms = [self._find(take) for take in self.takes[index]]
         found = [waveform for waveform in waveforms if waveform is not None]
         if len(found) < len(waveforms):
@@ -123,7 +123,8 @@ class Sounding:
                 f"clip {index + 1} of {len(self.takes)} is no longer where it was kept: "
                 "render again"
             )
-        return self.renderer.joined(found, self.lengths_s[index])
+        clip = self.renderer.joined(found, self.lengths_s[index])
+        return evened(clip, self.plan.settings.evenness)
 
     def _condition(self, index: int) -> Condition:
         """The condition of a clip; its whole window is read when one of it is first asked for."""

@@ -164,6 +164,9 @@ class PlanSettings(_Part):
     """How long neighbouring clips of a layer sound together, in seconds."""
     join: Literal["equal_power", "linear", "none"] = "equal_power"
     """The curve with which one clip goes over into the next."""
+    evenness: float = Field(default=0.5, ge=0, le=1)
+    """How far clips are made equally loud, before their gains: 0 leaves them as they come, 1 makes
+    them alike."""
     loudness_lufs: float | None = Field(default=-16.0, ge=-70, le=0)
     """Integrated loudness of the track; null leaves it as it comes."""
     level: PlanLevel | None = None

@@ -219,7 +219,6 @@ class Materials:
         target.load_state_dict(load_file(path), strict=False)
         return target
 
-    @cached_property
     def wording_features(self) -> Tensor:
         """The teacher's features ``(X, S, D)`` of ``texts``, in half precision."""
 

@@ -177,11 +177,13 @@ def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
-def single_sounds(materials: Materials, stage: StageConfig, features: Tensor) -> SoundLatents:
+def single_sounds(
+    materials: Materials, stage: StageConfig, features_of: Callable[[Materials], Tensor]
+) -> SoundLatents:
     """Latents of single sounds with features of their wordings."""
     return SoundLatents(
         latents=materials.latents,
-        features=features,
+        features=features_of(materials),
         wordings=materials.wording_indices(),
         silence_C=materials.silence(),
         sampler=SoundSampler(materials.rows),
@@ -194,18 +196,18 @@ def single_sounds(materials: Materials, stage: StageConfig, features: Tensor) ->
 
 def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
     """Latents of single sounds with text features."""
-    return single_sounds(materials, stage, materials.wording_features).batch_at
+    return single_sounds(materials, stage, Materials.wording_features).batch_at
 
 
 def bridged_latents(materials: Materials, stage: StageConfig) -> BatchAt:
     """Latents of single sounds with what the model's own bridge says of their captions."""
-    return single_sounds(materials, stage, materials.bridged_features()).batch_at
+    return single_sounds(materials, stage, Materials.bridged_features).batch_at
 
 
 def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     """Bridge blocks of single sounds, and an eighth as many stories as text."""
     return CaptionClips(
-        sounds=single_sounds(materials, stage, materials.wording_features),
+        sounds=single_sounds(materials, stage, Materials.wording_features),
         texts=materials.texts,
         tokenizer=materials.tokenizer,
         tokens=materials.model.config.tokens,
