@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
-from audiostory.evaluate import reserve
 from audiostory.models.checkpoint import save_pretrained
 from tests.data.corpus import write_corpus
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -24,14 +24,14 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_the_reserve_is_planned_and_reported(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = reserve.reserve_rows()[:1]
-    monkeypatch.setattr(reserve, "reserve_rows", lambda: rows)
-    told = run("reserve", "-o", tmp_path / "report", "--model", model)
+def test_instructions_of_ones_own_are_planned_and_reported(tmp_path: Path, model: Path) -> None:
+    own = tmp_path / "own.jsonl"
+    row = {"id": "own-1", "text": "Rain, then a dog", "sounds": [["rain"], ["dog"]]}
+    own.write_text(json.dumps(row) + "\n")
+    told = run("reserve", "-o", tmp_path / "report", "--model", model, "--instructions", own)
     assert told.exit_code == 0, told.stderr
-    assert (tmp_path / "report" / "reserve.json").exists()
+    (result,) = json.loads((tmp_path / "report" / "reserve.json").read_text())["results"]
+    assert result["id"] == "own-1"
 
 
 def test_a_missing_tagger_is_told_in_a_line(tmp_path: Path, model: Path) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from audiostory.errors import CorpusError, InstructionError
+from audiostory.evaluate import reserve
 from audiostory.evaluate.reserve import (
     ReserveRow,
     check_plan,
@@ -16,6 +18,7 @@ from audiostory.evaluate.reserve import (
 from audiostory.story.plan import PlanModel, PlanSettings, plan_of
 from audiostory.story.types import Clip, Event, Instruction, Story, Storyline
 
+SECOND = Path(reserve.__file__).parent / "assets" / "second_reserve.jsonl"
 ROW = ReserveRow(
     id="x-01",
     text="Rain, then a dog, then a door",
@@ -47,10 +50,11 @@ def test_there_are_two_hundred_instructions_with_two_to_seven_sounds_each():
         assert all(word == word.lower() for words in row.sounds for word in words)
 
 
-def test_every_instruction_of_the_reserve_names_its_own_sounds():
+@pytest.mark.parametrize("path", [None, SECOND])
+def test_every_instruction_of_the_reserve_names_its_own_sounds(path):
     unnamed = [
         (row.id, words)
-        for row in reserve_rows()
+        for row in reserve_rows(path)
         for words in row.sounds
         if not names(row.text, words)
     ]

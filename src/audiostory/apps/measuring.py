@@ -41,17 +41,27 @@ def reserve(
     output: Report,
     *,
     model: Model = None,
+    instructions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instructions of your own, JSON Lines like assets/reserve_instructions.jsonl.",
+            show_default="the 200 held in reserve",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first instruction's story.")] = 0,
     debug: Debug = False,
 ) -> None:
     """Plan the 200 instructions held in reserve and check each plan."""
     with mistakes_told(debug=debug):
-        from audiostory.evaluate.reserve import run_reserve
+        from audiostory.evaluate.reserve import reserve_rows, run_reserve
+
+        rows = reserve_rows(instructions)
 
         pipeline = loaded(model or DEFAULT_MODEL, "cpu")
         report = run_reserve(
             lambda instruction, seed: pipeline.plan(instruction, seed=seed),
             output,
+            rows=rows,
             seed=seed,
             progress=tell,
         )

@@ -3,7 +3,9 @@
 ``assets/reserve_instructions.jsonl`` holds 200 instructions written by hand for this purpose
 only: in the wording of AudioCaps and MusicCaps, the paper's figures, sound designers, film, games,
 radio and children's stories, as terse lists and long prose, questions, in borrowed English, with
-emoji, other languages and stated times. Each names the sounds that the story has to name.
+emoji, other languages and stated times. ``assets/second_reserve.jsonl`` holds 60 more: the rules of
+decision 007 were made after failures on the first 200 had been read, and these were written by
+someone who knew neither. Each names the sounds that the story has to name.
 
 A sound counts as named where an event's sounds or its clip's caption (what is going to be heard)
 have one of its accepted words; the bar is a valid story of 2 to 8 events that names all of them.
