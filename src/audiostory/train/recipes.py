@@ -22,7 +22,7 @@ NANO_CODEC = StageConfig(
     trainable=("codec",),
     weights={"spectral": 1.0},
     optim=OptimConfig(learning_rate=1e-3, betas=(0.8, 0.99)),
-    steps=2_600,
+    steps=6_800,
     batch_size=16,
 )
 """The codec's decoder; its encoder is fitted in closed form before the first step."""
@@ -47,7 +47,7 @@ NANO_DIT = StageConfig(
     trainable=("dit", "null_condition"),
     weights={"flow": 1.0},
     optim=OptimConfig(learning_rate=1e-3, betas=(0.9, 0.99)),
-    steps=8_000,
+    steps=12_300,
     batch_size=40,
 )
 """Eq. 5 on single sounds under the text features of their captions."""
@@ -74,7 +74,7 @@ NANO_STORY_WARM = replace(
     name="nano/stage1-stories",
     data="story_clips",
     starts_from=("nano/stage1-warm",),
-    steps=500,
+    steps=1_400,
     batch_size=8,
 )
 """The same on the clips of stories in words, of which there is no end: there bridge tokens have a
