@@ -46,6 +46,25 @@ def test_a_story_longer_than_the_model_was_trained_on_is_stretched(pipeline):
 
 
 @pytest.mark.parametrize(
+    ("text", "shortest_s"),
+    [("a dog, a cat, a cow", 2.0), ("a dog, a cat at 19 s, a cow", 1.0)],
+)
+def test_no_event_is_squeezed_unless_somebody_has_said_when(pipeline, text, shortest_s):
+    limits = replace(FEW_WORDS.limits, max_events=8)
+    hot = replace(FEW_WORDS.sampling, temperature=50.0)
+    reasoner = Reasoner(
+        pipeline.model, pipeline.tokenizer, replace(FEW_WORDS, limits=limits, sampling=hot)
+    )
+    lengths_s = [
+        event.duration_s
+        for seed in range(12)
+        for passage in passages_of(reasoner, 20.0, text=text, seed=seed)
+        for event in passage.events
+    ]
+    assert shortest_s - 1e-6 <= min(lengths_s) < shortest_s + 0.7
+
+
+@pytest.mark.parametrize(
     ("text", "duration_s", "least", "most"),
     [
         ("a dog barks", 5.0, 1, 4),

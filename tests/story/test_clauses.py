@@ -34,6 +34,7 @@ def test_words_are_known_by_their_stems_and_nameless_ones_left_out() -> None:
 
 def test_pictures_and_other_scripts_name_things_too() -> None:
     assert stems("🐺 鳥 ⏰") == ["🐺", "鳥", "⏰"]
+    assert stems("कुत्ता") == ["कुत्ता"]
 
 
 def test_words_that_may_name_something_do_so_after_a_determiner() -> None:
@@ -82,13 +83,19 @@ def test_lists_of_words_are_lower_case() -> None:
         ("the scene where a bell rings", ["a bell rings"]),
         ("A dog barks. No speech. Don't add voices", ["A dog barks"]),
         ("rain, no thunder, a storm without wind", ["rain", "a storm"]),
+        ("Without warning a glass shatters", ["a glass shatters"]),
+        ("Not far away a dog barks", ["Not far away a dog barks"]),
+        ("birds sing but no cars", ["birds sing"]),
+        ("There should be no music, only rain", ["only rain"]),
+        ("He walks without shoes on gravel", ["He walks on gravel"]),
+        ("a gate opens and closes", ["a gate opens", "closes"]),
         ("Rain. Keep it natural. High quality please.", ["Rain"]),
         (
             "a swing creaks back and forth and rock and roll",
             ["a swing creaks back and forth", "rock and roll"],
         ),
         ("a train as loud as thunder", ["a train as loud as thunder"]),
-        ("a TV, an ox, 3 knocks, a 747", ["a TV", "an ox", "3 knocks"]),
+        ("a TV, an ox, 3 knocks, a 747", ["a TV", "an ox", "3 knocks", "a 747"]),
         ("it doesn't stop", ["doesn't stop"]),
         ("雨が降る、雷が鳴る。犬", ["雨が降る", "雷が鳴る", "犬"]),
         ("SFX: dog barks", ["dog barks"]),

@@ -178,9 +178,12 @@ def evened(waveform: Waveform, evenness: float) -> Waveform:
     Args:
         waveform: one sound of several.
         evenness: the share of the way, in decibels: 0 leaves it as it is, 1 makes all alike.
+
+    Raises:
+        AudioError: for more than five channels.
     """
-    lufs = integrated_lufs(waveform)
-    if not evenness or not math.isfinite(lufs):
+    lufs = integrated_lufs(waveform) if evenness else -math.inf
+    if not math.isfinite(lufs):
         return waveform
     gain_db = max(-MAX_EVENING_DB, min(MAX_EVENING_DB, evenness * (EVEN_LUFS - lufs)))
     samples = waveform.samples * np.float32(10 ** (gain_db / 20))

@@ -37,6 +37,8 @@ COMFORTABLE_EVENT_S = 3.0
 """No shorter events are asked for, however much is named; but two things get two events."""
 ROOMY_EVENT_S = 15.0
 """Where a text names its events, more than it names are written only to get events this short."""
+ROOM_S = 2.0
+"""Shortest event where nobody has said how long it lasts, if there is room."""
 NAMED_EVENTS = 3
 """A text that names as many things has said what should happen; one that names fewer leaves it to
 the model."""
@@ -146,6 +148,8 @@ class Reasoner:
         fewest = math.ceil(event.duration_s / self.config.long_event_s)
         num_named = len(writer.coverage.clauses)
         limits = limits_for(num_named, event.duration_s, self.config.limits, fewest=fewest)
+        if not any(char.isdigit() for char in request.text):  # nobody has said when
+            limits = with_room(limits, written_s)
         storyline = writer.write(storyline_slots(written_s, limits=limits))
         clips = self._captions(writer, storyline)
         if written_s < event.duration_s:
@@ -240,7 +244,7 @@ class Reasoner:
 def limits_for(
     num_named: int, duration_s: float, limits: GrammarLimits, *, fewest: int = 1
 ) -> GrammarLimits:
-    """How many events a stretch may have: at least one for each thing named, as far as they fit.
+    """How many events a stretch may have: one at least for each thing named, as far as they fit.
 
     Args:
         num_named: things that are asked for.
@@ -254,6 +258,12 @@ def limits_for(
     if num_named >= NAMED_EVENTS:
         most = min(most, max(least, math.ceil(duration_s / ROOMY_EVENT_S)))
     return replace(limits, min_events=least, max_events=most)
+
+
+def with_room(limits: GrammarLimits, duration_s: float) -> GrammarLimits:
+    """The limits, with no event much shorter than its share of a stretch of ``duration_s``."""
+    share_s = min(ROOM_S, duration_s / (3 * limits.max_events))
+    return replace(limits, min_event_s=max(limits.min_event_s, share_s))
 
 
 def words_of(event: Event) -> str:

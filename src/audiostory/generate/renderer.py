@@ -9,6 +9,7 @@ Shapes: ``B`` takes, ``T`` latent frames, ``C`` latent channels.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import Condition
 from audiostory.models.flow import guided_velocity, solve
 from audiostory.story.plan import derive_seed
+
+log = logging.getLogger(__name__)
 
 MAX_BATCH_FRAMES = 384
 """Latent frames denoised together, padding included: half a minute of nano's."""
@@ -99,7 +102,10 @@ class Renderer:
     def render(
         self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
     ) -> list[Waveform]:
-        """The sound of takes, denoised as one batch; silent ones are made again from other noise.
+        """The sound of takes, denoised as one batch.
+
+        Silent ones are made again, apart, from noise of other seeds that derive from their own, and
+        logged; a take that stays silent is left so.
 
         Args:
             takes: what to make.
@@ -111,6 +117,8 @@ class Renderer:
             rows = [row for row, waveform in enumerate(waveforms) if is_silent(waveform)]
             if not rows:
                 break
+            clips = sorted({takes[row].clip_index + 1 for row in rows})
+            log.info("clips %s came out silent and are made again from other noise", clips)
             again = [
                 replace(takes[row], seed=derive_seed(takes[row].seed, FIRST_AGAIN + attempt))
                 for row in rows
@@ -182,7 +190,7 @@ class Renderer:
 
 
 def is_silent(waveform: Waveform) -> bool:
-    """Whether nobody would hear anything."""
+    """Whether all samples lie under ``SILENT_PEAK``."""
     return float(np.abs(waveform.samples).max(initial=0.0)) < SILENT_PEAK
 
 

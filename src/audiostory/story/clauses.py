@@ -60,12 +60,19 @@ DETERMINERS = frozenset(("a", "an", "her", "his", "one", "some", "the", "their",
 _AMBIGUOUS = "can clip piece place play scene second start track turn way"
 AMBIGUOUS = frozenset(_AMBIGUOUS.split())
 """Words that name something after a determiner, "a can", and else do not."""
-REFUSALS = re.compile(
-    r"^\W*(?:(?:and|but|please)\s+)?(?:no|not|without|avoid|never|do\s+not|don['’]?t|leave\s+out)\b"
-    r"|\bwithout\b.*",
+CLOSING = frozenset(("closed", "closes", "closing"))
+"""Forms of "close" that are not what is near."""
+REFUSED = re.compile(
+    r"^\W*(?:(?:and|but|please)\s+)?(?:no|not|without|avoid|never|do\s+not|don['’]?t|leave\s+out)"
+    r"(?!\s+(?:only|far|long|warning|sooner)\b|-)\b",
+    re.IGNORECASE,
+)
+"""How a clause begins that says what is not wanted."""
+LEFT_OUT = re.compile(
+    r"\s*\bwithout\s+(?:(?:a|an|any|the)\s+)?\w+|\s*\b(?:but|with|should\s+be)\s+(?:no|not|never)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-"""From here on a clause says what is not wanted."""
+"""What is not wanted, within a clause that tells something else."""
 BREAKS = re.compile(
     r"([,.:](?!\d)|[;!?\n•+&()\[\]、。，；：！？،؛…]"
     r"|(?<!\S)[0-9]+[.)](?=\s)"
@@ -82,9 +89,10 @@ PAIRS = re.compile(
 JOINER = "\u2060"
 """Stands for the blanks of such a pair; no text has it inside words."""
 WORD = re.compile(
-    r"[^\W\d_]+|[\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]", re.UNICODE
+    r"(?:[^\W\d_][\u0300-\u036f\u0900-\u0dff]*)+|\d{3,}"
+    r"|[\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
 )
-"""A word, or a picture that stands for one."""
+"""A word, a number that may be a name, or a picture that stands for a word."""
 LEAD = re.compile(
     r"[\W_]*(?:([^\W\d_]+(?:['’][^\W\d_]+)?)"
     r"|\d+:\d\d(?:\.\d+)?|[\d.]+\s*(?:s|sec|secs|seconds?|m|mins?|minutes?|st|nd|rd|th)\b)"
@@ -132,7 +140,7 @@ def _names(words: list[str]) -> Iterator[str]:
     for before, word in zip(["", *words], words, strict=False):
         found = stem(word)
         is_letter = word.isascii() and len(word) < 2
-        is_thing = word in AMBIGUOUS and before in DETERMINERS
+        is_thing = word in CLOSING or (word in AMBIGUOUS and before in DETERMINERS)
         if is_thing or not (is_letter or found in NAMELESS):
             yield found
 
@@ -144,8 +152,8 @@ def clauses(text: str) -> list[Clause]:
     found: list[Clause] = []
     heading = ""
     for piece, mark in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
-        words = REFUSALS.split(unled(piece.replace(JOINER, " ")), maxsplit=1)[0].strip()
-        if not stems(words):
+        words = unled(LEFT_OUT.sub("", piece.replace(JOINER, " ")))
+        if REFUSED.match(words) or not stems(words):
             continue
         words = f"{heading}, {words}" if heading else words
         heading = words if mark in (":", "：") else ""

@@ -24,7 +24,7 @@ _WORDS = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_ONES[1:10])}))?|{'|'.jo
 _HALF = r"(?:\sand\sa\shalf)?"
 _DIGITS = r"(?<![0-9.:,])[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
 _MINUTES = (
-    rf"(?:(?P<m>{_DIGITS})(?:[\s-]?(?:minutes|minute|mins|min)\b|m(?=[0-9\W]|$))"
+    rf"(?:(?P<m>{_DIGITS})(?:[\s-]?(?:minutes|minute|mins|min)\b|m(?=[0-9]))"
     rf"|(?P<mw>(?:{_WORDS}|half\sa|a){_HALF})[\s-](?:minutes|minute|mins|min)\b(?P<half>\sand\sa\shalf)?)"
 )
 _SECONDS = (
@@ -32,7 +32,7 @@ _SECONDS = (
     rf"|(?P<sw>{_WORDS}{_HALF})[\s-](?:seconds|second|secs|sec)\b)"
 )
 _REST = (
-    rf"(?:\s?(?:and\s)?(?:(?P<ms>(?:[0-9]+(?:\.[0-9]+)?))[\s-]?(?:seconds|second|secs|sec|s)\b"
+    rf"(?:,?\s?(?:and\s)?(?:(?P<ms>(?:[0-9]+(?:\.[0-9]+)?))[\s-]?(?:seconds|second|secs|sec|s)\b"
     rf"|(?P<msw>{_WORDS})[\s-](?:seconds|second|secs|sec)\b))?"
 )
 _AMOUNT = rf"(?:{_MINUTES}{_REST}|{_SECONDS})"
@@ -82,6 +82,10 @@ _ALONE_PATTERNS = [re.compile(pattern, re.IGNORECASE) for pattern in _ALONE]
 _BEFORE_LIST_PATTERNS = [
     re.compile(rf"{pattern}(?=[^:]{{0,60}}:)", re.IGNORECASE) for pattern in _BEFORE_LIST
 ]
+_TOO_LONG = re.compile(
+    rf"\b(?:hundred|thousand|hours?)(?:,?\s(?:and\s)?|-){_AMOUNT}", re.IGNORECASE
+)
+"""Lengths that are not read: better none than a wrong one."""
 _ANY_AMOUNT = re.compile(rf"\b{_AMOUNT}", re.IGNORECASE)
 
 
@@ -111,6 +115,8 @@ def _narrow(text: str) -> str:
 
 def _statement(text: str) -> re.Match[str] | None:
     """Where the text states its total length."""
+    if _TOO_LONG.search(text):
+        return None
     found = [match for pattern in _STATED_PATTERNS for match in pattern.finditer(text)]
     if found:
         return max(found, key=lambda match: match.end())
