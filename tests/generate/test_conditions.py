@@ -14,7 +14,7 @@ from audiostory.generate.conditions import (
     storyline_pieces,
     windows_of,
 )
-from audiostory.generate.decoding import Transcript
+from audiostory.generate.transcript import Transcript
 from audiostory.story.format import render, render_storyline
 from audiostory.story.grammar import Fixed, slots_of
 from audiostory.story.plan import Plan, PlanModel, PlanSettings, plan_of

@@ -3,17 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from audiostory.errors import CheckpointError
-from audiostory.generate.decoding import (
-    Sampling,
-    SlotWriter,
-    Transcript,
-    Vocabulary,
-    is_stammered,
-    looping,
-)
-from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.coverage import Coverage, stems
+from audiostory.generate.decoding import SlotWriter, is_stammered, looping
+from audiostory.generate.transcript import Sampling, Transcript, Vocabulary
+from audiostory.story.clauses import stems
+from audiostory.story.coverage import Coverage
 from audiostory.story.format import parse, render
 from audiostory.story.grammar import Fixed, GrammarLimits, Number, Words, story_slots
 from audiostory.story.tokens import clean_field
@@ -159,45 +152,6 @@ def test_fixed_text_is_fed_in_one_forward(model, vocabulary, monkeypatch):
     writer.write(slots())
     assert len(fed) == 1
     assert fed[0] == len(writer.transcript.ids) - 1  # the number's digit needs no forward
-
-
-def test_memory_of_a_transcript_changes_no_number(model):
-    ids = tiny_tokenizer().encode("Rain falls, a door slams shut.")
-    stepwise = Transcript(model.llm)
-    for index in ids:
-        stepwise.push([index])
-        with torch.no_grad():
-            logits_V = stepwise.next_logits()
-    at_once = Transcript(model.llm)
-    at_once.push(ids)
-    with torch.no_grad():
-        torch.testing.assert_close(at_once.next_logits(), logits_V, atol=1e-5, rtol=1e-5)
-
-
-def test_a_rewound_transcript_is_as_if_nothing_had_been_fed(model):
-    encode = tiny_tokenizer().encode
-    transcript = Transcript(model.llm)
-    with torch.no_grad():
-        transcript.push(encode("Rain falls"))
-        transcript.feed()
-        length = len(transcript.ids)
-        transcript.push(encode(" on a roof"))
-        transcript.feed()
-        transcript.rewind(length)
-        transcript.push(encode(" hard"))
-        rewound_1LD = transcript.feed()
-        fresh = Transcript(model.llm)
-        fresh.push(encode("Rain falls"))
-        fresh.feed()
-        fresh.push(encode(" hard"))
-        assert torch.equal(fresh.feed(), rewound_1LD)
-
-
-def test_a_tokenizer_that_joins_digits_is_refused():
-    tokenizer = StoryTokenizer.from_bytes(tiny_tokenizer().to_str().encode())
-    grown = tokenizer.with_added_tokens(["10"])
-    with pytest.raises(CheckpointError, match="digit by digit"):
-        Vocabulary(grown, grown.vocab_size)
 
 
 def test_an_event_is_not_told_twice_in_the_same_words(model, vocabulary):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from audiostory.story.stated import stated_duration
+from audiostory.story.stated import stated_duration, tells_times
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,20 @@ from audiostory.story.stated import stated_duration
 )
 def test_stated_total_is_found(text, seconds):
     assert stated_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rain, a dog, a cat", False),
+        ("Rain and hail. The total duration is 30 seconds.", False),
+        ("at 0:08 a bell", True),
+        ("ten seconds of rain, then five seconds of hail", True),
+        ("[0-15] monks", True),
+    ],
+)
+def test_times_of_single_things_are_told_from_the_total(text, expected):
+    assert tells_times(text) == expected
 
 
 @pytest.mark.parametrize(

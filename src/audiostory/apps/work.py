@@ -103,9 +103,9 @@ def loaded(name_or_dir: str, device: str, *, temperature: float = 0.0) -> AudioS
     """A pipeline with that model; a wrong name is told before torch is loaded."""
     resolve_model(name_or_dir)
 
-    from audiostory.generate.decoding import Sampling
     from audiostory.generate.pipeline import AudioStoryPipeline
     from audiostory.generate.reasoner import ReasonerConfig
+    from audiostory.generate.transcript import Sampling
 
     reasoner = ReasonerConfig(sampling=Sampling(temperature=temperature))
     return AudioStoryPipeline.from_pretrained(name_or_dir, device=device, reasoner=reasoner)

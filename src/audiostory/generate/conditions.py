@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from audiostory.generate.decoding import Transcript
+from audiostory.generate.transcript import Transcript
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import Condition
 from audiostory.models.tokenizer import StoryTokenizer

@@ -23,12 +23,14 @@ from audiostory.generate.conditions import (
     prompt_pieces,
     storyline_pieces,
 )
-from audiostory.generate.decoding import Sampling, SlotWriter, Transcript, Vocabulary
+from audiostory.generate.decoding import SlotWriter
+from audiostory.generate.transcript import Sampling, Transcript, Vocabulary
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.coverage import Coverage
 from audiostory.story.format import GRID_PER_S, tenths
 from audiostory.story.grammar import GrammarLimits, caption_slots, storyline_slots
+from audiostory.story.stated import tells_times
 from audiostory.story.tokens import clean_field
 from audiostory.story.types import Clip, Event, Storyline
 
@@ -133,7 +135,7 @@ class Reasoner:
             return
         outline, coverage = self._outline(event, request, summary, rng)
         for index, part in enumerate(outline.events):
-            asked = Request(words_of(part), coverage.words(index))
+            asked = Request(words_of(part), coverage.asked_of(index))
             if part.duration_s <= self.config.long_event_s:
                 yield self._single(part, asked, outline.summary, rng)
             else:
@@ -148,7 +150,7 @@ class Reasoner:
         fewest = math.ceil(event.duration_s / self.config.long_event_s)
         num_named = len(writer.coverage.clauses)
         limits = limits_for(num_named, event.duration_s, self.config.limits, fewest=fewest)
-        if not any(char.isdigit() for char in request.text):  # nobody has said when
+        if not tells_times(request.text):
             limits = with_room(limits, written_s)
         storyline = writer.write(storyline_slots(written_s, limits=limits))
         clips = self._captions(writer, storyline)
@@ -174,8 +176,7 @@ class Reasoner:
         """The storyline of a stretch too long for a passage, and what its events should tell.
 
         It is written as if it lasted one passage, then stretched, and timed from the start of the
-        track. No part may be so long that
-        outlines of outlines would hardly get shorter.
+        track. No part may be so long that outlines of outlines would hardly get shorter.
         """
         passage_s, limits = self.config.passage_s, self.config.limits
         num_passages = math.ceil(event.duration_s / passage_s)

@@ -31,14 +31,10 @@ MAX_BATCH_FRAMES = 384
 """Latent frames denoised together, padding included: half a minute of nano's."""
 TAKE_OVERLAP_S = 1.0
 """How long two takes of one clip sound together; at most a quarter of the longest take."""
-
-
 SILENT_PEAK = 2e-3
 """Peak (of full scale) below which a take says nothing: -54 dB."""
 MORE_ATTEMPTS = 3
 """How often a silent take is made again, before its silence is believed."""
-FIRST_AGAIN = 1_000
-"""Number of the first other seed of a take; those below are seeds of the parts of long clips."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,15 +109,14 @@ class Renderer:
             settings: how noise becomes latents.
         """
         waveforms = self._rendered(takes, conditions, settings)
-        for attempt in range(MORE_ATTEMPTS):
+        for attempt in range(1, MORE_ATTEMPTS + 1):
             rows = [row for row, waveform in enumerate(waveforms) if is_silent(waveform)]
             if not rows:
                 break
             clips = sorted({takes[row].clip_index + 1 for row in rows})
             log.info("clips %s came out silent and are made again from other noise", clips)
-            again = [
-                replace(takes[row], seed=derive_seed(takes[row].seed, FIRST_AGAIN + attempt))
-                for row in rows
+            again = [  # numbers below zero belong to no part of a long clip
+                replace(takes[row], seed=derive_seed(takes[row].seed, -attempt)) for row in rows
             ]
             made = self._rendered(again, [conditions[row] for row in rows], settings)
             for row, waveform in zip(rows, made, strict=True):

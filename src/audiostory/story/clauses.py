@@ -93,7 +93,7 @@ WORD = re.compile(
     r"|[\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
 )
 """A word, a number that may be a name, or a picture that stands for a word."""
-LEAD = re.compile(
+FIRST_WORD = re.compile(
     r"[\W_]*(?:([^\W\d_]+(?:['’][^\W\d_]+)?)"
     r"|\d+:\d\d(?:\.\d+)?|[\d.]+\s*(?:s|sec|secs|seconds?|m|mins?|minutes?|st|nd|rd|th)\b)"
 )
@@ -168,7 +168,7 @@ def unled(text: str) -> str:
     """A clause without requests, order and times before what it tells: "then a dog" to "a dog"."""
     start = kept = 0
     held = False  # whether a determiner has come, so that what follows may be a thing
-    while match := LEAD.match(text, start):
+    while match := FIRST_WORD.match(text, start):
         word = (match[1] or "").casefold().replace("'", "").replace("’", "")
         start = match.end()
         if word in DETERMINERS:

@@ -42,7 +42,7 @@ class Coverage:
         first = index * self.num_events // num_clauses
         return first, max(first, (index + 1) * self.num_events // num_clauses - 1)
 
-    def words(self, event: int) -> str:
+    def asked_of(self, event: int) -> str:
         """What an event may tell, in the instruction's own words."""
         spans = [self.span(index) for index in range(len(self.clauses))]
         return ", ".join(

@@ -108,6 +108,12 @@ def without_stated(text: str) -> str:
     return f"{text[: found.start()]}\n{text[found.end() :]}" if found else text
 
 
+def tells_times(text: str) -> bool:
+    """Whether a text says when or how long single things happen; other numbers count, too."""
+    rest = without_stated(text)
+    return any(char.isdigit() for char in rest) or _ANY_AMOUNT.search(rest) is not None
+
+
 def _narrow(text: str) -> str:
     """``text`` with no two blanks in a row."""
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text))
