@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from audiostory.errors import AudioStoryError as AudioStoryError
     from audiostory.generate.narration import Narration as Narration
     from audiostory.generate.pipeline import AudioStoryPipeline as AudioStoryPipeline
+    from audiostory.models.audiostory import AudioStoryModel as AudioStoryModel
     from audiostory.story.plan import Plan as Plan
     from audiostory.story.plan import PlanSettings as PlanSettings
     from audiostory.story.plan_file import load_plan as load_plan
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AudioStoryError": "audiostory.errors",
+    "AudioStoryModel": "audiostory.models.audiostory",
     "AudioStoryPipeline": "audiostory.generate.pipeline",
     "Instruction": "audiostory.story.types",
     "Narration": "audiostory.generate.narration",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch.testing import assert_close
@@ -9,7 +7,6 @@ from torch.testing import assert_close
 from audiostory.errors import ShapeError
 from audiostory.models.audio_encoder import AudioEncoder, AudioEncoderConfig
 from audiostory.models.seeding import seeded
-from tests.golden import golden
 
 TINY = AudioEncoderConfig(
     width=8,
@@ -67,44 +64,3 @@ def test_foreign_shapes_are_refused():
         model(noise(1, 0))
     with pytest.raises(ShapeError, match="11 positions"):
         model.encode(noise(1, 6, 22))
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("name", ["whisper_encoder_a", "whisper_encoder_varlen"])
-def test_mels_become_the_released_features(name):
-    case = golden(name)
-    sizes = case.about["config"]
-    model = make(
-        AudioEncoderConfig(
-            width=sizes["d_model"],
-            num_layers=sizes["encoder_layers"],
-            num_heads=sizes["encoder_attention_heads"],
-            intermediate_size=sizes["encoder_ffn_dim"],
-            num_mels=sizes["num_mel_bins"],
-            max_positions=sizes["max_source_positions"],
-        )
-    )
-    model.encoder.load_state_dict(case.weights_under("encoder."))
-    mels = [key for key in case.tensors if key.endswith("/mel")]
-    for key in mels:
-        expected_VPE = case.tensors[key.replace("in/", "out/").replace("mel", "last_hidden_state")]
-        assert_close(model.encode(case.tensors[key]), expected_VPE, **case.tolerance)
-    assert mels
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("name", ["whisper_resampler_a", "whisper_resampler_uneven"])
-def test_features_become_the_released_tokens(name):
-    case = golden(name)
-    model = make(
-        replace(
-            TINY,
-            width=case.about["ori_embed_dim"],
-            llm_width=case.about["tgt_embed_dim"],
-            num_tokens=case.about["token_num"],
-        )
-    )
-    prefix = "seedx.whisper_resampler_llava.aud_projector."
-    model.projector.load_state_dict(case.weights_under(prefix))
-    tokens_VKH = model.project(case.tensors["in/x"])
-    assert_close(tokens_VKH, case.tensors["out/y"], **case.tolerance)

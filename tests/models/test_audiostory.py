@@ -14,8 +14,9 @@ from audiostory.models.audiostory import (
     AudioStoryConfig,
     AudioStoryModel,
 )
-from audiostory.models.flow import guided_velocity, solve
+from audiostory.models.flow import guided_velocity
 from audiostory.models.llm import LoraSettings
+from audiostory.models.solvers import solve
 from audiostory.models.vae import OobleckConfig
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 

@@ -6,7 +6,6 @@ import torch
 from audiostory.errors import ConfigError, ShapeError
 from audiostory.models.bridge import Bridge, BridgeConfig, BridgeTokens, Condition
 from audiostory.models.seeding import seeded
-from tests.golden import golden
 
 CONFIG = BridgeConfig(
     llm_width=24, width=16, num_semantic=4, num_residual=3, num_fusion_heads=4, feature_scale=5.0
@@ -88,21 +87,45 @@ def test_states_of_another_shape_are_refused():
         build().read(torch.zeros(1, 4, 24), torch.zeros(1, 3, 8))
 
 
+def test_training_may_divide_by_the_scale_once_or_twice():
+    tokens = random_tokens()
+    once = build().for_training(tokens)
+    twice = build(replace(CONFIG, training_divides="twice")).for_training(tokens)
+    assert torch.equal(once.semantic_BSD, tokens.semantic_BSD)
+    torch.testing.assert_close(twice.semantic_BSD, tokens.semantic_BSD / 5.0)
+    torch.testing.assert_close(twice.residual_BRD, tokens.residual_BRD / 5.0)
+
+
+def test_generation_may_divide_by_the_scale_once_or_twice():
+    tokens = random_tokens()
+    bridge = build(replace(CONFIG, generation_divides="twice", zero_init=False))
+    semantic_BSD, residual_BRD = tokens.semantic_BSD / 5.0, tokens.residual_BRD / 5.0
+    found_BSD, _ = bridge.fuser.attention(semantic_BSD, residual_BRD, residual_BRD)
+    twice = bridge.fuse(bridge.for_generation(tokens)).tokens_BSD
+    torch.testing.assert_close(twice, (semantic_BSD + found_BSD) / 5.0)
+    plain = build(replace(CONFIG, zero_init=False))
+    once = plain.fuse(plain.for_generation(tokens)).tokens_BSD
+    torch.testing.assert_close(once, plain.fuse(tokens).tokens_BSD)
+    assert not torch.allclose(once, twice)
+
+
+def test_training_and_generation_divide_independently():
+    tokens = random_tokens()
+    bridge = build(replace(CONFIG, generation_divides="twice"))
+    assert torch.equal(bridge.for_training(tokens).semantic_BSD, tokens.semantic_BSD)
+    assert not torch.equal(bridge.for_generation(tokens).semantic_BSD, tokens.semantic_BSD)
+
+
 def test_impossible_configs_are_refused():
+    with pytest.raises(ConfigError, match="there are once, twice"):
+        replace(CONFIG, training_divides="thrice")
+    with pytest.raises(ConfigError, match="generation_divides is 'never'"):
+        replace(CONFIG, generation_divides="never")
     with pytest.raises(ConfigError, match="no fusion 'sum'"):
         replace(CONFIG, fusion="sum")
     with pytest.raises(ConfigError, match="num_fusion_heads"):
         replace(CONFIG, num_fusion_heads=3)
     with pytest.raises(ConfigError, match="feature_scale"):
         replace(CONFIG, feature_scale=0.0)
-
-
-def test_the_fuser_reproduces_the_golden_case():
-    case = golden("fuser_a")
-    config = BridgeConfig(llm_width=8, width=64, feature_scale=case.about["t5_feature_scale"])
-    bridge = build(config)
-    bridge.fuser.attention.load_state_dict(case.weights_under("multihead_attention."))
-    tokens = BridgeTokens(case.tensors["in/t5_projected"], case.tensors["in/aud_projected"])
-    with torch.no_grad():
-        fused = bridge.fuse(tokens).tokens_BSD
-    torch.testing.assert_close(fused, case.tensors["out/fused"], **case.tolerance)
+    with pytest.raises(ConfigError, match="feature_scale is inf"):
+        replace(CONFIG, feature_scale=float("inf"))

@@ -7,9 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from audiostory.errors import ConfigError, ShapeError
-from audiostory.models.dit import DiffusionTransformer, DitConfig, DurationEmbedder
+from audiostory.models.dit import DiffusionTransformer, DitConfig, mean_of_counted
 from audiostory.models.seeding import seeded
-from tests.golden import Case, golden
 
 TINY = DitConfig(
     latent_channels=6,
@@ -22,32 +21,6 @@ TINY = DitConfig(
     max_frames=32,
     zero_init=False,
 )
-
-
-def dit_of(case: Case) -> DiffusionTransformer:
-    """A DiT of our classes with the weights of a recorded case."""
-    sizes = next(case.about[k] for k in ("flux_t5_config", "config") if k in case.about)
-    dit = DiffusionTransformer(
-        DitConfig(
-            latent_channels=sizes["in_channels"],
-            num_joint_blocks=sizes["num_layers"],
-            num_single_blocks=sizes["num_single_layers"],
-            num_heads=sizes["num_attention_heads"],
-            head_dim=sizes["attention_head_dim"],
-            axes_dims_rope=tuple(sizes["axes_dims_rope"]),
-            condition_width=sizes["joint_attention_dim"],
-            max_duration_s=sizes["max_duration"],
-            max_frames=sizes["audio_seq_len"],
-        )
-    )
-    ours = {"fc.": "pooled_projection.", "duration_emebdder.": "duration_embedder."}
-    weights = {}
-    for name, weight in case.weights_under("tangoflux.").items():
-        if not name.startswith("text_encoder."):
-            prefix = name.split(".", 1)[0] + "."
-            weights[ours.get(prefix, prefix) + name.removeprefix(prefix)] = weight
-    dit.load_state_dict(weights)
-    return dit.eval()
 
 
 def make(config: DitConfig = TINY) -> DiffusionTransformer:
@@ -149,46 +122,23 @@ def test_rotary_axes_must_fill_a_head():
 
 
 @torch.no_grad()
-def test_durations_become_the_released_tokens():
-    case = golden("duration_embedder_a")
-    embedder = DurationEmbedder(
-        case.about["number_embedding_dim"],
-        max_duration_s=case.about["max_value"],
-        num_frequencies=case.about["internal_dim"] // 2,
-    )
-    embedder.load_state_dict(case.weights_under("tangoflux.duration_emebdder."))
-    tokens_B1D = embedder(case.tensors["in/duration"])
-    assert_close(tokens_B1D, case.tensors["out/embedding"], **case.tolerance)
+def test_tokens_that_do_not_count_are_seen_but_not_pooled():
+    dit = make()
+    latents_BTC, sigma_B, condition_BSD, duration_B = inputs()
+    pooled: list[torch.Tensor] = []
+    dit.pooled_projection.register_forward_hook(lambda _m, given, _made: pooled.append(given[0]))
+    counted_BS = torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1]], dtype=torch.bool)
+    velocity_BTC = dit(latents_BTC, sigma_B, condition_BSD, duration_B, counted_BS=counted_BS)
+    assert_close(pooled[0][0], condition_BSD[0, :2].mean(dim=0))
+    assert_close(pooled[0][2], condition_BSD[2].mean(dim=0))
+    condition_BSD[0, 3] += 1
+    again_BTC = dit(latents_BTC, sigma_B, condition_BSD, duration_B, counted_BS=counted_BS)
+    assert_close(pooled[1], pooled[0])
+    assert (again_BTC - velocity_BTC)[0].abs().max() > 1e-4
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("name", ["flux_forward_a", "flux_forward_headdim128"])
-def test_the_transformer_gives_the_released_velocity(name):
-    case = golden(name)
-    sizes = case.about["flux_config"]
-    dit = DiffusionTransformer(
-        DitConfig(
-            latent_channels=sizes["in_channels"],
-            num_joint_blocks=sizes["num_layers"],
-            num_single_blocks=sizes["num_single_layers"],
-            num_heads=sizes["num_attention_heads"],
-            head_dim=sizes["attention_head_dim"],
-            axes_dims_rope=tuple(sizes.get("axes_dims_rope", (16, 56, 56))),
-            condition_width=sizes["joint_attention_dim"],
-        )
-    )
-    dit.transformer.load_state_dict(case.weights_under("tangoflux.transformer."))
-    # The condition and its pooled form are recorded apart; hand them in where they are made.
-    tokens_BSD = case.tensors["in/encoder_hidden_states"]
-    dit.pooled_projection.forward = lambda _: case.tensors["in/pooled_projections"]
-    dit.duration_embedder.forward = lambda _: tokens_BSD[:, -1:]
-    latents_BTC = case.tensors["in/hidden_states"]
-    sigma_B = case.tensors["in/timestep_over_1000"]
-    for sigmas, expected in (
-        (sigma_B, "out/velocity"),
-        (sigma_B[:1], "out/velocity_scalar_timestep"),
-    ):
-        velocity_BTC = dit(
-            latents_BTC, sigmas.expand(len(sigma_B)), tokens_BSD[:, :-1], torch.ones_like(sigma_B)
-        )
-        assert_close(velocity_BTC, case.tensors[expected], **case.tolerance)
+def test_masks_of_counted_tokens_must_fit_and_leave_one_each():
+    tokens_BSD = torch.zeros(2, 3, 4)
+    for counted_BS in (torch.ones(2, 4), torch.tensor([[1, 0, 0], [0, 0, 0]])):
+        with pytest.raises(ShapeError, match="at least one per clip"):
+            mean_of_counted(tokens_BSD, counted_BS)

@@ -6,8 +6,7 @@ from torch.testing import assert_close
 
 from audiostory.errors import ConfigError, ShapeError
 from audiostory.models import flow
-from tests.golden import golden
-from tests.models.test_dit import dit_of, inputs, make
+from tests.models.test_dit import inputs, make
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -79,37 +78,6 @@ def test_padding_sends_no_gradient_back():
     assert velocity.grad[0, :2].count_nonzero() == 6
 
 
-@pytest.mark.parametrize("solver", sorted(flow.SOLVERS))
-@pytest.mark.parametrize("steps", [1, 7])
-def test_along_a_straight_path_every_solver_arrives(solver, steps):
-    latents, noise = torch.randn(2, 3, 4, 5, generator=rng())
-    straight = flow.velocity_target(latents, noise)
-    assert_close(flow.solve(lambda *_: straight, noise, steps=steps, solver=solver), latents)
-
-
-def test_the_midpoint_rule_is_nearer_on_a_bent_path():
-    noise = torch.ones(1, 1, 1)
-    error = {
-        solver: abs(
-            flow.solve(lambda x, _: x, noise, steps=8, solver=solver).item()
-            - torch.tensor(-1.0).exp().item()
-        )
-        for solver in flow.SOLVERS
-    }
-    assert error["midpoint"] < 0.1 * error["euler"]
-
-
-def test_the_solver_visits_even_noise_levels():
-    visited: list[float] = []
-
-    def velocity(latents, sigma_B):
-        visited.append(sigma_B[0].item())
-        return torch.zeros_like(latents)
-
-    flow.solve(velocity, torch.zeros(2, 3, 4), steps=4)
-    assert visited == [1.0, 0.75, 0.5, 0.25]
-
-
 @torch.no_grad()
 def test_guidance_leans_away_from_the_null_condition():
     dit = make()
@@ -128,58 +96,93 @@ def test_guidance_leans_away_from_the_null_condition():
         assert_close(got[mask_BT], expected[mask_BT], rtol=1e-4, atol=1e-5)
 
 
-def test_unknown_names_are_told_what_there_is():
-    with pytest.raises(ConfigError, match="uniform, logit_normal"):
-        flow.sample_sigmas("cosine", 1, rng())
-    with pytest.raises(ConfigError, match="euler, midpoint"):
-        flow.solve(lambda x, _: x, torch.zeros(1, 1, 1), steps=1, solver="heun")
-    with pytest.raises(ConfigError, match="at least one step"):
-        flow.FlowConfig(steps=0)
-    with pytest.raises(ConfigError, match="use 1 for none"):
-        flow.FlowConfig(guidance_scale=float("nan"))
+@torch.no_grad()
+def test_guidance_pools_each_branch_over_its_own_counted_tokens():
+    dit = make()
+    latents, sigma_B, condition, duration = inputs()
+    null_1SD = torch.randn(1, 4, 12, generator=rng(5))
+    counted_2BS = torch.ones(2, 3, 4, dtype=torch.bool)
+    counted_2BS[0, :, 1:] = False
+    counted_2BS[1, :, 3:] = False
+    null = dit(latents, sigma_B, null_1SD.expand(3, -1, -1), duration, counted_BS=counted_2BS[0])
+    plain = dit(latents, sigma_B, condition, duration, counted_BS=counted_2BS[1])
+    for scale in (1.0, 2.5):
+        velocity = flow.guided_velocity(
+            dit, condition, duration, null_condition_1SD=null_1SD, guidance_scale=scale,
+            counted_2BS=counted_2BS,
+        )  # fmt: skip
+        expected = null + scale * (plain - null)
+        assert_close(velocity(latents, sigma_B), expected, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(
-    "name", ["flow_full_tokens_a", "flow_full_tokens_645", "flow_full_tokens_samples2"]
-)
-def test_bridge_tokens_become_the_released_latents(name):
-    case = golden(name)
-    dit, noise_BTC = dit_of(case), case.tensors["mid/initial_noise"]
-    num_samples = len(noise_BTC)
-    bridge_BSD = case.tensors["in/bridge_tokens"].expand(num_samples, -1, -1)
-    null_1SD = case.tensors["mid/step0_encoder_hidden_states"][:1, :-1]
+def test_guidance_over_all_noise_levels_is_plain_guidance():
+    dit = make()
+    latents, sigma_B, condition, duration = inputs()
+    null_1SD = torch.randn(1, 4, 12, generator=rng(5))
+
+    def velocity(**options):
+        return flow.guided_velocity(
+            dit, condition, duration, null_condition_1SD=null_1SD, guidance_scale=2.5, **options
+        )(latents, sigma_B)
+
+    assert torch.equal(velocity(guidance_interval=(0.0, 1.0)), velocity())
+    assert torch.equal(velocity(guidance_interval=(0.0, 0.999)), velocity())  # nobody is outside
+
+
+@torch.no_grad()
+def test_outside_its_interval_guidance_is_off_and_the_null_branch_is_not_computed():
+    dit = make()
+    latents, _, condition, duration = inputs()
+    null_1SD = torch.randn(1, 4, 12, generator=rng(5))
+    sizes = []
+    dit.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     velocity = flow.guided_velocity(
-        dit,
-        bridge_BSD,
-        torch.full((num_samples,), case.about["duration"]),
-        null_condition_1SD=null_1SD,
-        guidance_scale=case.about["guidance_scale"],
-    )
-    first_BTC = velocity(noise_BTC, torch.ones(num_samples))
-    assert_close(first_BTC, case.tensors["mid/step0_velocity_guided"], **case.tolerance)
-    latents_BTC = flow.solve(velocity, noise_BTC, steps=case.about["num_inference_steps"])
-    assert_close(latents_BTC, case.tensors["out/latents"], **case.tolerance)
+        dit, condition, duration, null_condition_1SD=null_1SD, guidance_scale=2.5,
+        guidance_interval=(0.25, 0.75),
+    )  # fmt: skip
+    sigma_B = torch.full((3,), 0.8)
+    assert_close(velocity(latents, sigma_B), dit(latents, sigma_B, condition, duration))
+    velocity(latents, torch.full((3,), 0.75))
+    assert sizes == [3, 3, 6]
 
 
-def test_the_loss_and_its_gradients_are_the_released_ones():
-    case = golden("flux_t5_train_a")
-    dit, given = dit_of(case), case.tensors
-    sigma_B = flow.grid_sigmas(given["in/u"])
-    assert_close(sigma_B, given["mid/timesteps_over_1000"], **case.tolerance)
-    noisy_BTC = flow.interpolate(given["in/latents"], given["in/noise"], sigma_B)
-    assert_close(noisy_BTC, given["mid/noisy_input"], **case.tolerance)
-    bridge_BSD = given["in/bridge_tokens"].requires_grad_()
-    velocity_BTC = dit(noisy_BTC, sigma_B, bridge_BSD, given["in/duration"])
-    target_BTC = flow.velocity_target(given["in/latents"], given["in/noise"])
-    loss = flow.flow_loss(velocity_BTC, target_BTC)
-    assert_close(loss, given["out/loss"][0], **case.tolerance)
-    loss.backward()
-    assert_close(bridge_BSD.grad, given["out/grad/bridge_tokens"], **case.tolerance)
-    ours = {"fc.0.bias": "pooled_projection.0.bias"}
-    parameters = dict(dit.named_parameters())
-    for key, gradient in given.items():
-        name = key.removeprefix("out/grad/")
-        if name != key and name != "bridge_tokens":
-            name = ours.get(name, name.replace("emebdder", "embedder"))
-            assert_close(parameters[name].grad, gradient, **case.tolerance)
+@torch.no_grad()
+def test_each_clip_is_guided_by_its_own_noise_level():
+    one, other = (torch.full((2, 3, 4), value) for value in (1.0, 2.0))
+    velocity = flow.within((0.5, 1.0), lambda *_: one, lambda *_: other)
+    got = velocity(torch.zeros(2, 3, 4), torch.tensor([0.4, 0.6]))
+    assert got[:, 0, 0].tolist() == [2.0, 1.0]
+
+
+def test_the_right_velocity_has_no_denoising_loss():
+    latents, noise = torch.randn(2, 3, 4, 5, generator=rng())
+    sigma_B = torch.tensor([0.2, 0.5, 0.9])
+    truth = flow.velocity_target(latents, noise)
+    assert flow.denoising_loss(lambda *_: truth, latents, noise, sigma_B).item() == 0
+    visited = []
+    flow.denoising_loss(lambda *given: visited.append(given) or truth, latents, noise, sigma_B)
+    assert_close(visited[0][0], flow.interpolate(latents, noise, sigma_B))
+
+
+def test_unknown_names_are_told_what_there_is():
+    with pytest.raises(ConfigError, match="uniform, logit_normal"):
+        flow.sample_sigmas("cosine", 1, rng())
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"steps": 0}, "at least one step"),
+        ({"guidance_scale": float("nan")}, "use 1 for none"),
+        ({"sigma_shift": 0.0}, "1 spaces noise levels evenly"),
+        ({"sigma_shift": float("nan")}, "1 spaces noise levels evenly"),
+        ({"guidance_interval": (0.5, 0.5)}, "greatest noise level with guidance"),
+        ({"guidance_interval": (0.5, 1.5)}, "greatest noise level with guidance"),
+        ({"cache_interval": 0}, "computes every velocity"),
+        ({"cache_interval": 2, "guidance_interval": (0.2, 1.0)}, "leave guidance_interval out"),
+    ],
+)
+def test_ways_of_sampling_that_cannot_be_are_refused(values, told):
+    with pytest.raises(ConfigError, match=told):
+        flow.FlowConfig(**values)

@@ -2,12 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn import functional
 
 from audiostory.errors import ConfigError, ShapeError
 from audiostory.models.llm import LanguageModel, LlmConfig, LoraSettings
 from audiostory.models.seeding import seeded
-from tests.golden import Case, golden
 
 CONFIG = LlmConfig(
     hidden_size=32,
@@ -144,68 +142,3 @@ def test_inputs_that_do_not_fit_are_refused():
         replace(CONFIG, num_heads=5)
     with pytest.raises(ConfigError, match="cannot shrink"):
         llm.grow_vocabulary(49)
-
-
-@pytest.mark.parametrize("name", ["resize_vocab_tied", "resize_vocab_untied"])
-def test_vocabulary_growth_reproduces_the_golden(name):
-    case = golden(name)
-    config = replace(CONFIG, vocab_size=90, tie_embeddings=case.about["tie_word_embeddings"])
-    llm = build(config)
-    with torch.no_grad():
-        llm.network.model.embed_tokens.weight.copy_(case.tensors["in/embed"])
-        llm.network.lm_head.weight.copy_(case.tensors["in/lm_head"])
-    llm.grow_vocabulary(107)
-    assert llm.config.vocab_size == 107
-    torch.testing.assert_close(
-        llm.network.model.embed_tokens.weight.data, case.tensors["out/embed"], **case.tolerance
-    )
-    torch.testing.assert_close(
-        llm.network.lm_head.weight.data, case.tensors["out/lm_head"], **case.tolerance
-    )
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("name", ["llm_lora_forward_a", "llm_lora_forward_r32"])
-def test_the_forward_reproduces_the_golden(name):
-    case = golden(name)
-    llm = golden_llm(case)
-    mask_BL = case.tensors["in/attention_mask"]
-    hidden_BLD = llm.hidden_states(case.tensors["in/input_ids"], attention_mask=mask_BL)
-    logits_BLV = llm.logits(hidden_BLD)
-    real = mask_BL.bool()
-    for ours, theirs in (
-        (hidden_BLD, case.tensors["out/last_hidden_state"]),
-        (logits_BLV, case.tensors["out/logits"]),
-    ):
-        torch.testing.assert_close(ours[real], theirs[real], **case.tolerance)
-    loss = functional.cross_entropy(
-        logits_BLV[:, :-1].flatten(0, 1), case.tensors["in/labels"][:, 1:].flatten()
-    )
-    torch.testing.assert_close(loss[None], case.tensors["out/lm_loss"], **case.tolerance)
-
-
-def golden_llm(case: Case) -> LanguageModel:
-    sizes, lora = case.about["llm_config_after_resize"], case.about["lora"]
-    llm = build(
-        LlmConfig(
-            hidden_size=sizes["hidden_size"],
-            num_layers=sizes["num_hidden_layers"],
-            num_heads=sizes["num_attention_heads"],
-            num_kv_heads=sizes["num_key_value_heads"],
-            intermediate_size=sizes["intermediate_size"],
-            vocab_size=sizes["vocab_size"],
-            lora=LoraSettings(rank=lora["r"], alpha=lora["lora_alpha"], dropout=0.0),
-        )
-    )
-    expected = llm.network.state_dict()
-    state = {}
-    for name, value in case.weights.items():
-        if "original_module" in name:
-            continue
-        name = name.removeprefix("seedx.llm.base_model.model.")
-        name = name.replace(".modules_to_save.default", "")
-        head, _, leaf = name.rpartition(".")
-        wrapped = f"{head}.base_layer.{leaf}"
-        state[wrapped if wrapped in expected else name] = value
-    llm.network.load_state_dict(state)
-    return llm

@@ -12,7 +12,6 @@ from transformers import BertConfig, BertModel, T5Config, T5EncoderModel
 from audiostory.errors import CheckpointError, InstructionError
 from audiostory.models.seeding import seeded
 from audiostory.models.text_encoder import TextEncoder
-from tests.golden import golden
 
 WORDS = ("[PAD]", "</s>", "[UNK]", "rain", "falls", "on", "a", "tin", "roof", "dog")
 
@@ -118,14 +117,3 @@ def test_incomplete_and_foreign_folders_are_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(CheckpointError, match="text encoders are t5, bert"):
         TextEncoder.from_folder(tmp_path)
-
-
-def test_the_empty_text_becomes_the_released_null_condition():
-    case = golden("t5_null_embedding_a")
-    network = T5EncoderModel(T5Config(**case.about["t5_config"]))
-    prefix = "tangoflux.text_encoder."
-    missing, unknown = network.load_state_dict(case.weights_under(prefix), strict=False)
-    assert (missing, unknown) in (([], []), (["encoder.embed_tokens.weight"], []))
-    teacher = TextEncoder(network, tokenizer())
-    null_1SD = teacher.null_features(64)
-    assert_close(null_1SD, case.tensors["out/null_embedding"], **case.tolerance)

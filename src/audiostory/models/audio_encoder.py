@@ -16,8 +16,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import WhisperConfig, WhisperFeatureExtractor
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from audiostory.errors import ShapeError
 
@@ -53,6 +51,9 @@ class AudioEncoder(nn.Module):
     """Recordings to LLM input embeddings; only the projector is ever trained."""
 
     def __init__(self, config: AudioEncoderConfig) -> None:
+        from transformers import WhisperConfig, WhisperFeatureExtractor  # slow
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
         super().__init__()
         self.config = config
         sizes = WhisperConfig(

@@ -49,6 +49,14 @@ class AudioStoryConfig:
     bridge_context: Literal["sequence", "clip"] = "sequence"
     """What a clip's bridge tokens see: everything before them (Eq. 1), or of the clips only their
     own, so that editing one caption leaves the other clips alone."""
+    story_s: float = 75.0
+    """Longest story, in seconds, that it learned to write at its own length."""
+    keeps_words: bool = True
+    """Events that the language model does not tell as asked, or in broken words, are told in the
+    instruction's own; for models too small to be trusted with them."""
+    repetition_penalty: float = 1.0
+    """What the released way of decoding does to tokens that occurred; from the base model's
+    generation settings. Our own way of decoding has none."""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together.
@@ -134,10 +142,40 @@ class AudioStoryModel(nn.Module):
         self.codec = build_codec(config.codec)
         self.audio_encoder = config.audio_encoder and AudioEncoder(config.audio_encoder)
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_dir: str,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+    ) -> AudioStoryModel:
+        """The networks of a known name, a folder, or a repository of the hub.
+
+        ``pretrained.load_pretrained`` gives the vocabulary with them; ``AudioStoryPipeline`` is
+        ready to generate.
+
+        Args:
+            name_or_dir: e.g. ``nano`` or ``TencentARC/AudioStory-3B``.
+            device: where they go.
+            dtype: what their weights become; None takes what suits the device.
+
+        Raises:
+            CheckpointError: if there is no such model, or its files do not fit.
+        """
+        from audiostory.models.pretrained import load_pretrained  # which needs this class
+
+        return load_pretrained(name_or_dir, device=device, dtype=dtype).model
+
     @property
     def device(self) -> torch.device:
         """Where the model's weights are."""
         return self.bridge.null_condition.device
+
+    @property
+    def codec_dtype(self) -> torch.dtype:
+        """The type in which latents become sound: float32 where the model was loaded."""
+        return next(self.codec.parameters()).dtype
 
     def parameter_groups(self, names: Sequence[str]) -> dict[str, dict[str, nn.Parameter]]:
         """The parameters of each named group, by their names in this model.
@@ -216,7 +254,9 @@ NANO = AudioStoryConfig(
         duration_features=32,
     ),
     codec=NanoCodecConfig(),
-    flow=FlowConfig(steps=16, guidance_scale=3.0),
+    flow=FlowConfig(
+        steps=10, guidance_scale=3.0, solver="adams_bashforth", sigma_shift=2.0
+    ),  # docs/solvers.md
     tokens=SpecialTokens(
         num_semantic=8, num_residual=8, num_semantic_vocab=8, num_residual_vocab=8
     ),
@@ -239,6 +279,10 @@ THREE_B = AudioStoryConfig(
     dit=DitConfig(),
     codec=OobleckConfig(),
     audio_encoder=AudioEncoderConfig(),
+    tokens=SpecialTokens(caption_gap=" "),
+    story_s=150.0,  # Table 1
+    keeps_words=False,
+    repetition_penalty=1.05,
 )
 """The released size: Qwen2.5-3B, Flan-T5-large's width, TangoFlux's DiT, the Oobleck VAE and
 Whisper-large-v3 (Sec. 5.1)."""

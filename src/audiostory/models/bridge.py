@@ -12,6 +12,7 @@ width, ``F`` tokens after fusion.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -44,6 +45,12 @@ class BridgeConfig:
     """Start the cross-attention's last layer at zero (App. C); the release does not."""
     feature_scale: float = 10.0
     """Text features times this are what the semantic head learns; divides the condition."""
+    training_divides: Literal["once", "twice"] = "once"
+    """How often training divides by ``feature_scale`` on the way to the DiT: once as generation
+    does, or twice as the released training code does, whose heads' output is divided too."""
+    generation_divides: Literal["once", "twice"] = "once"
+    """The same for generation: once as the released inference does. Which of them the released
+    weights carry is not known without them; ``audiostory doctor`` tells."""
     head_hidden: int | None = None
     """Width between the two layers of a head; None takes ``width``, as the release does."""
     learned_null: bool = True
@@ -57,8 +64,15 @@ class BridgeConfig:
             raise ConfigError(
                 f"width {self.width} is no multiple of num_fusion_heads {self.num_fusion_heads}"
             )
-        if not self.feature_scale > 0:
+        for name in ("training_divides", "generation_divides"):
+            if (divides := getattr(self, name)) not in HEAD_DIVISIONS:
+                raise ConfigError(f"{name} is '{divides}'; there are {', '.join(HEAD_DIVISIONS)}")
+        if not 0 < self.feature_scale < math.inf:
             raise ConfigError(f"feature_scale is {self.feature_scale}; it must be positive")
+
+
+HEAD_DIVISIONS = {"once": 0, "twice": 1}
+"""Divisions of the heads' output by ``feature_scale``, beside the one of ``Bridge.fuse``."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +229,18 @@ class Bridge(nn.Module):
         return BridgeTokens(
             self.semantic_head(hidden_semantic_BSH), self.residual_head(hidden_residual_BRH)
         )
+
+    def for_training(self, tokens: BridgeTokens) -> BridgeTokens:
+        """The tokens that training supervises and fuses, as ``training_divides`` names them."""
+        return self._divided(tokens, self.config.training_divides)
+
+    def for_generation(self, tokens: BridgeTokens) -> BridgeTokens:
+        """The tokens that generation fuses, as ``generation_divides`` names them."""
+        return self._divided(tokens, self.config.generation_divides)
+
+    def _divided(self, tokens: BridgeTokens, divides: str) -> BridgeTokens:
+        divisor = self.config.feature_scale ** HEAD_DIVISIONS[divides]
+        return BridgeTokens(tokens.semantic_BSD / divisor, tokens.residual_BRD / divisor)
 
     def fuse(self, tokens: BridgeTokens) -> Condition:
         """The condition of each clip: fused tokens over ``feature_scale``. Source: Eq. 4."""

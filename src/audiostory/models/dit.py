@@ -102,6 +102,23 @@ class DurationEmbedder(nn.Module):
         return self.time_positional_embedding(share_B)[:, None]
 
 
+def mean_of_counted(tokens_BSD: Tensor, counted_BS: Tensor | None) -> Tensor:
+    """Mean ``(B, D)`` of the tokens that count; of all where nothing is said.
+
+    Raises:
+        ShapeError: if the mask does not fit the tokens, or none of a clip's tokens counts.
+    """
+    if counted_BS is None:
+        return tokens_BSD.mean(dim=1)
+    if counted_BS.shape != tokens_BSD.shape[:2] or not counted_BS.any(dim=1).all():
+        raise ShapeError(
+            f"need a mask {list(tokens_BSD.shape[:2])} of the condition tokens that count, "
+            f"at least one per clip; got {list(counted_BS.shape)}"
+        )
+    weight_BS = counted_BS.to(tokens_BSD)
+    return (tokens_BSD * weight_BS[..., None]).sum(dim=1) / weight_BS.sum(dim=1, keepdim=True)
+
+
 class DiffusionTransformer(nn.Module):
     """Velocity of noisy latents under a condition (Sec. 4.2, Eq. 5)."""
 
@@ -136,26 +153,34 @@ class DiffusionTransformer(nn.Module):
         condition_BSD: Tensor,
         duration_B: Tensor,
         frame_mask_BT: Tensor | None = None,
+        counted_BS: Tensor | None = None,
     ) -> Tensor:
         """Velocity ``(B, T, C)``, from clean sound towards noise.
+
+        Latents, conditions and levels of another type than the weights become of theirs; a walk may
+        so be in float32 through a DiT in bfloat16.
 
         Args:
             latents_BTC: noisy latents, T a multiple of ``patch_frames``.
             sigma_B: noise level of each clip in [0, 1]; 1 is pure noise.
-            condition_BSD: condition tokens; all of them count, there are no padded ones.
+            condition_BSD: condition tokens; attention sees all of them, padded ones too.
             duration_B: length of each clip in seconds.
             frame_mask_BT: true where a frame belongs to its clip; the velocity of the others is
                 meaningless and they influence nothing, unless they share a patch with a frame of
                 the clip: fill a clip's last patch with silence. Leave the mask out when no frame
                 is padding: attention without one is faster.
+            counted_BS: true where a condition token counts in the pooled condition, at least once
+                per clip; without it all do.
 
         Raises:
             ShapeError: if the tensors do not fit together or hold more than ``max_frames`` frames.
         """
         self._check(latents_BTC, sigma_B, condition_BSD, duration_B, frame_mask_BT)
+        dtype = next(self.parameters()).dtype
+        latents_BTC, condition_BSD = latents_BTC.to(dtype), condition_BSD.to(dtype)
         num_conditions, patch = condition_BSD.shape[1] + 1, self.config.patch_frames
         patches_BPc = latents_BTC.unflatten(1, (-1, patch)).flatten(2)
-        pooled_BD = self.pooled_projection(condition_BSD.mean(dim=1))
+        pooled_BD = self.pooled_projection(mean_of_counted(condition_BSD, counted_BS))
         tokens_BSD = torch.cat([condition_BSD, self.duration_embedder(duration_B)], dim=1)
         index_P = torch.arange(patches_BPc.shape[1], device=latents_BTC.device)
         (velocity_BPc,) = self.transformer(

@@ -1,14 +1,18 @@
-"""Flow matching: the straight path to noise, its loss, and the walk back along it.
+"""Flow matching: the straight path to noise, its loss, and the velocity of the walk back.
+
+The walk itself is in ``solvers.py``.
 
 Sources: AudioStory Sec. 4.2, Eq. 5; rectified flow, arXiv:2209.03003; logit-normal noise levels,
-arXiv:2403.03206, Sec. 3.1; guidance without a classifier, arXiv:2207.12598.
+arXiv:2403.03206, Sec. 3.1; guidance without a classifier, arXiv:2207.12598; in an
+interval of noise levels, arXiv:2404.07724.
 
 Shapes: ``B`` clips, ``T`` latent frames, ``C`` latent channels, ``S`` condition tokens,
-``D`` condition width, ``1`` a broadcast axis.
+``D`` condition width, ``1`` a broadcast axis, ``2`` the null branch and the conditioned one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -21,6 +25,8 @@ from audiostory.models.dit import DiffusionTransformer
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """Latents ``(B, T, C)`` and their noise levels ``(B,)`` to the velocity ``(B, T, C)``."""
+EVERYWHERE = (0.0, 1.0)
+"""The interval of all noise levels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,20 +39,50 @@ class FlowConfig:
     """Steps of the solver (release)."""
     guidance_scale: float = 4.0
     """Weight of the condition against the null condition (release); 1 is no guidance."""
-    solver: Literal["euler", "midpoint"] = "euler"
-    """Euler's rule as released; the midpoint rule costs two velocities a step."""
+    solver: Literal["euler", "midpoint", "heun", "adams_bashforth"] = "euler"
+    """Euler's rule as released; a name in ``solvers.SOLVERS``. The midpoint rule and Heun's cost
+    two velocities a step, the others one."""
+    sigma_shift: float = 1.0
+    """Where noise levels crowd: 1 spaces them evenly (release), 3 puts half of them above 0.75
+    (arXiv:2403.03206, Sec. 5.3.2)."""
+    guidance_interval: tuple[float, float] = EVERYWHERE
+    """Least and greatest noise level with guidance (everywhere: release); outside it the null
+    branch is left out, which halves the cost of a velocity (arXiv:2404.07724)."""
+    cache_interval: int = 1
+    """One velocity in so many is computed, the others are foretold from the last two computed ones
+    (``feature_cache``); 1 computes all (release)."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
 
         Raises:
-            ConfigError: if there is no step, or guidance below 1.
+            ConfigError: if there is no step, guidance below 1, or a shift or an interval that
+                cannot be.
         """
         if self.steps < 1:
             raise ConfigError(f"flow.steps is {self.steps}: at least one step is needed")
         if not self.guidance_scale >= 1:
             raise ConfigError(
                 f"flow.guidance_scale is {self.guidance_scale}: use 1 for none, more for some"
+            )
+        if not 0 < self.sigma_shift < math.inf:
+            raise ConfigError(
+                f"flow.sigma_shift is {self.sigma_shift}: 1 spaces noise levels evenly, 3 is a lot"
+            )
+        low, high = self.guidance_interval
+        if not 0 <= low < high <= 1:
+            raise ConfigError(
+                f"flow.guidance_interval is {self.guidance_interval}: give the least and the "
+                "greatest noise level with guidance, between 0 and 1"
+            )
+        if self.cache_interval < 1:
+            raise ConfigError(
+                f"flow.cache_interval is {self.cache_interval}: 1 computes every velocity"
+            )
+        if self.cache_interval > 1 and self.guidance_interval != EVERYWHERE:
+            raise ConfigError(
+                f"flow.cache_interval {self.cache_interval} needs velocities of one kind: leave "
+                "guidance_interval out, or compute every velocity"
             )
 
 
@@ -140,6 +176,22 @@ def flow_loss(
     return (error_BT.where(frame_mask_BT.bool(), 0.0).sum(dim=1) / frames_B).mean()
 
 
+def denoising_loss(
+    velocity: Velocity,
+    latents_BTC: Tensor,
+    noise_BTC: Tensor,
+    sigma_B: Tensor,
+    frame_mask_BT: Tensor | None = None,
+) -> Tensor:
+    """The flow loss (Eq. 5) of a velocity, at the noise and the noise levels that were drawn.
+
+    Raises:
+        ShapeError: if latents, noise and levels do not fit together.
+    """
+    velocity_BTC = velocity(interpolate(latents_BTC, noise_BTC, sigma_B), sigma_B)
+    return flow_loss(velocity_BTC, velocity_target(latents_BTC, noise_BTC), frame_mask_BT)
+
+
 def guided_velocity(
     dit: DiffusionTransformer,
     condition_BSD: Tensor,
@@ -147,71 +199,68 @@ def guided_velocity(
     *,
     null_condition_1SD: Tensor,
     guidance_scale: float,
+    guidance_interval: tuple[float, float] = EVERYWHERE,
     frame_mask_BT: Tensor | None = None,
+    counted_2BS: Tensor | None = None,
 ) -> Velocity:
     """The velocity under guidance: null + scale * (conditioned - null).
 
     Both branches go through the DiT as one batch, the null one first; both are told the
-    duration. At a scale of 1 the null branch has no weight and is left out.
+    duration. At a scale of 1, and outside the interval, the null branch has no weight and is left
+    out.
+
+    Args:
+        dit: what gives velocities.
+        condition_BSD: condition tokens of each clip.
+        duration_B: length of each clip in seconds.
+        null_condition_1SD: condition tokens of the null branch.
+        guidance_scale: weight of the condition against the null condition.
+        guidance_interval: least and greatest noise level with guidance.
+        frame_mask_BT: true where a frame belongs to its clip.
+        counted_2BS: true where a token counts in the pooled condition, of the null condition
+            (first) and of the clip's own (second); without it all do.
     """
+    counted_BS = None if counted_2BS is None else counted_2BS[1]
+
+    def plain(latents_BTC: Tensor, sigma_B: Tensor) -> Tensor:
+        return dit(latents_BTC, sigma_B, condition_BSD, duration_B, frame_mask_BT, counted_BS)
+
     if guidance_scale == 1:
-        return lambda latents_BTC, sigma_B: dit(
-            latents_BTC, sigma_B, condition_BSD, duration_B, frame_mask_BT
-        )
+        return plain
     null_BSD = null_condition_1SD.expand_as(condition_BSD).to(condition_BSD)
     both_conditions = torch.cat([null_BSD, condition_BSD])
     both_durations = duration_B.repeat(2)
     both_masks = None if frame_mask_BT is None else frame_mask_BT.repeat(2, 1)
+    both_counted = None if counted_2BS is None else counted_2BS.flatten(0, 1)
 
-    def velocity(latents_BTC: Tensor, sigma_B: Tensor) -> Tensor:
+    def guided(latents_BTC: Tensor, sigma_B: Tensor) -> Tensor:
         both_BTC = dit(
             latents_BTC.repeat(2, 1, 1), sigma_B.repeat(2), both_conditions, both_durations,
-            both_masks,
+            both_masks, both_counted,
         )  # fmt: skip
         null_BTC, conditioned_BTC = both_BTC.chunk(2)
         return null_BTC + guidance_scale * (conditioned_BTC - null_BTC)
 
-    return velocity
+    return within(guidance_interval, guided, plain)
 
 
-def euler_step(velocity: Velocity, latents_BTC: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Latents at noise level ``end`` from those at ``start``, along the velocity at ``start``."""
-    speed_BTC = velocity(latents_BTC, start.expand(len(latents_BTC)))
-    return latents_BTC + (end - start) * speed_BTC
+def within(interval: tuple[float, float], inside: Velocity, outside: Velocity) -> Velocity:
+    """The velocity that is ``inside`` for noise levels of the interval, else ``outside``.
 
-
-def midpoint_step(velocity: Velocity, latents_BTC: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Latents at noise level ``end`` from those at ``start``, along the velocity half-way."""
-    middle = (start + end) / 2
-    middle_BTC = euler_step(velocity, latents_BTC, start, middle)
-    speed_BTC = velocity(middle_BTC, middle.expand(len(latents_BTC)))
-    return latents_BTC + (end - start) * speed_BTC
-
-
-SOLVERS: dict[str, Callable[[Velocity, Tensor, Tensor, Tensor], Tensor]] = {
-    "euler": euler_step,
-    "midpoint": midpoint_step,
-}
-
-
-@torch.no_grad()
-def solve(velocity: Velocity, noise_BTC: Tensor, *, steps: int, solver: str = "euler") -> Tensor:
-    """Clean latents: noise followed back along its velocity in even steps.
-
-    Args:
-        velocity: the velocity of latents at a noise level, guided or not.
-        noise_BTC: standard normal; its dtype is the walk's.
-        steps: noise levels visited: 1, 1 - 1/steps, ... 1/steps, and 0 at the end.
-        solver: a name in ``SOLVERS``.
-
-    Raises:
-        ConfigError: if no solver has that name.
+    Where all clips of a batch are on one side, which is so on a walk, only that one is asked.
     """
-    if solver not in SOLVERS:
-        raise ConfigError(f"no solver {solver!r}; there are {', '.join(SOLVERS)}")
-    sigmas = torch.linspace(1, 1 / steps, steps, device=noise_BTC.device)
-    sigmas = torch.cat([sigmas, sigmas.new_zeros(1)])
-    latents_BTC = noise_BTC
-    for start, end in zip(sigmas[:-1], sigmas[1:], strict=True):
-        latents_BTC = SOLVERS[solver](velocity, latents_BTC, start, end)
-    return latents_BTC
+    if interval == EVERYWHERE:
+        return inside
+    low, high = interval
+
+    def velocity(latents_BTC: Tensor, sigma_B: Tensor) -> Tensor:
+        is_inside_B = (low <= sigma_B) & (sigma_B <= high)
+        if is_inside_B.all():
+            return inside(latents_BTC, sigma_B)
+        if not is_inside_B.any():
+            return outside(latents_BTC, sigma_B)
+        return torch.where(
+            is_inside_B[:, None, None], inside(latents_BTC, sigma_B), outside(latents_BTC, sigma_B)
+        )
+
+    return velocity

@@ -17,6 +17,7 @@ from transformers import DynamicCache, Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from audiostory.errors import ConfigError, ShapeError
+from audiostory.models.token_memory import TokenMemory
 
 ALL_PROJECTIONS = (
     "q_proj",
@@ -144,6 +145,10 @@ class LanguageModel(nn.Module):
         """Scores ``(..., V)`` of the next token after each hidden state ``(..., D)``."""
         return self.network.lm_head(hidden)
 
+    def new_memory(self, num_rows: int = 1) -> TokenMemory:
+        """An empty memory for so many texts: what generation reads and writes with."""
+        return TokenMemory(self, num_rows)
+
     def new_cache(self) -> DynamicCache:
         """An empty cache of keys and values; ``crop(length)`` takes tokens back."""
         return DynamicCache(config=self.network.config)
@@ -171,6 +176,19 @@ class LanguageModel(nn.Module):
             self.network.lm_head.weight[num_old:] = 3 * out_mean_1D
         self.config = replace(self.config, vocab_size=vocab_size)
 
+    def add_lora(self, settings: LoraSettings) -> None:
+        """Put fresh low-rank updates, which change nothing yet, beside the plain weights.
+
+        Raises:
+            ConfigError: if there are some already.
+        """
+        if self.config.lora is not None:
+            raise ConfigError("the language model has a LoRA already: merge it before")
+        weight = next(self.network.parameters())
+        _add_lora(self.network, settings)
+        self.to(weight.device, weight.dtype)
+        self.config = replace(self.config, lora=settings)
+
     def merge_lora(self) -> None:
         """Fold the low-rank updates into the plain weights: same numbers, less to compute."""
         from peft.tuners.lora import LoraLayer
@@ -180,6 +198,8 @@ class LanguageModel(nn.Module):
                 layer.merge()
                 parent, _, attribute = name.rpartition(".")
                 setattr(self.network.get_submodule(parent), attribute, layer.get_base_layer())
+        if hasattr(self.network, "peft_config"):
+            del self.network.peft_config  # else the library warns of a second LoRA
         self.config = replace(self.config, lora=None)
 
 

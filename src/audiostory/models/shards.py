@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -84,18 +83,6 @@ def checked_shards(folder: Path, others: Sequence[str]) -> list[Path]:
     for name, facts in files.items():
         _check_file(folder / name, facts)
     return [folder / name for name in shards]
-
-
-def opened(path: Path) -> safe_open:
-    """A weights file, opened for reading names and tensors.
-
-    Raises:
-        CheckpointError: if it is no safetensors file.
-    """
-    try:
-        return safe_open(path, framework="pt")
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file ({error})") from error
 
 
 def sha256(path: Path) -> str:

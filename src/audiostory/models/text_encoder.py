@@ -72,8 +72,7 @@ class TextEncoder(nn.Module):
         if sha256 is not None:
             _check_hash(folder / "model.safetensors", sha256)
         network = _load_network(folder)
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        return cls(network, tokenizer, max_tokens=max_tokens)
+        return cls(network, tokenizer_in(folder, network), max_tokens=max_tokens)
 
     @property
     def width(self) -> int:
@@ -127,6 +126,22 @@ class TextEncoder(nn.Module):
         """
         features_1LD, _ = self.features([""], num_tokens=num_tokens)
         return features_1LD
+
+
+def tokenizer_in(folder: Path, network: PreTrainedModel) -> Tokenizer:
+    """The tokenizer beside an encoder.
+
+    Raises:
+        CheckpointError: if it has more ids than the encoder has rows.
+    """
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    num_ids, num_rows = tokenizer.get_vocab_size(), network.config.vocab_size
+    if num_ids > num_rows:
+        raise CheckpointError(
+            f"the tokenizer in {folder} has {num_ids} ids, the encoder {num_rows} rows: they do "
+            "not belong together"
+        )
+    return tokenizer
 
 
 def _check_hash(file: Path, sha256: str) -> None:

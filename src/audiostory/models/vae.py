@@ -7,12 +7,12 @@ latents), ``T`` latent frames.
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-from diffusers.models.autoencoders.autoencoder_oobleck import AutoencoderOobleck
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -99,17 +99,21 @@ class OobleckAutoencoder(Autoencoder):
     """The variational autoencoder of Stable Audio Open, as the diffusers library has it."""
 
     def __init__(self, config: OobleckConfig) -> None:
+        from diffusers.models.autoencoders.autoencoder_oobleck import AutoencoderOobleck  # slow
+
         super().__init__()
         self.config = config
-        self.network = AutoencoderOobleck(
-            encoder_hidden_size=config.encoder_width,
-            downsampling_ratios=list(config.ratios),
-            channel_multiples=list(config.channel_multiples),
-            decoder_channels=config.decoder_width,
-            decoder_input_channels=config.latent_channels,
-            audio_channels=config.audio_channels,
-            sampling_rate=config.sample_rate_hz,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*weight_norm.*", FutureWarning)  # the library's
+            self.network = AutoencoderOobleck(
+                encoder_hidden_size=config.encoder_width,
+                downsampling_ratios=list(config.ratios),
+                channel_multiples=list(config.channel_multiples),
+                decoder_channels=config.decoder_width,
+                decoder_input_channels=config.latent_channels,
+                audio_channels=config.audio_channels,
+                sampling_rate=config.sample_rate_hz,
+            )
         self.network.use_tiling = True
         self.network.tile_latent_min_length = config.tile_frames
         self.network.tile_latent_overlap = config.tile_overlap

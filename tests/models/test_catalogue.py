@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from audiostory.errors import CheckpointError
-from audiostory.generate.catalogue import KNOWN_MODELS, resolve_model
+from audiostory.models.catalogue import KNOWN_MODELS, resolve_model
 
 
 def test_a_folder_with_a_model_is_found(tmp_path):
