@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from audiostory.data.blocks import (
     HEAD,
     PADDING,
+    CaptionClips,
     StoryClips,
     attention_mask,
     collate,
@@ -18,6 +21,9 @@ from audiostory.data.blocks import (
 )
 from audiostory.data.cache import pack
 from audiostory.data.stories import StoryFile, StoryTexts
+from audiostory.errors import ConfigError
+from audiostory.story.tokens import SpecialTokens
+from tests.data.test_sounds import latents
 from tests.data.test_stories import ROW
 from tests.tiny import tiny_config, tiny_tokenizer
 
@@ -78,6 +84,47 @@ def test_sounds_are_cut_to_whole_patches_within_the_bound(tmp_path: Path, length
     assert batch["latents_XTC"].shape[1] % 2 == 0
     assert batch["semantic_XSD"].shape == (4, 4, 24)
     assert batch["text_ids_BL"].shape[0] == 1
+
+
+def test_the_teacher_reads_what_the_semantic_tokens_are_to_say(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text(ROW.to_json() + "\n")
+    heard: list[str] = []
+
+    def teacher(texts: Sequence[str]) -> torch.Tensor:
+        heard.extend(texts)
+        return torch.zeros(len(texts), 4, 24)
+
+    def taught(tokens: SpecialTokens) -> list[str]:
+        heard.clear()
+        told = StoryTexts(StoryFile(path), tiny_tokenizer(), tokens, 1, 1)
+        source = StoryClips(
+            stories=StoryFile(path), tokenizer=tiny_tokenizer(), tokens=tokens, teacher=teacher,
+            told=told, seed=0, batch_size=1,
+        )  # fmt: skip
+        source.batch_at(0)
+        return list(heard)
+
+    assert taught(TOKENS) == ["Rain falling softly", "A dog barking close by"]
+    assert taught(replace(TOKENS, target_text="caption_and_duration", caption_gap=" ")) == [
+        "Rain falling softly <timestamp>6.5</timestamp>",
+        "A dog barking close by <timestamp>3.5</timestamp>",
+    ]
+
+
+def test_features_of_single_sounds_are_those_of_captions_alone(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text(ROW.to_json() + "\n")
+
+    def clips(tokens: SpecialTokens) -> CaptionClips:
+        return CaptionClips(
+            sounds=latents(), texts=("A", "B"), tokenizer=tiny_tokenizer(), tokens=tokens,
+            stories=StoryTexts(StoryFile(path), tiny_tokenizer(), tokens, 1, 1),
+        )  # fmt: skip
+
+    assert clips(TOKENS).batch_at(0)["semantic_XSD"].shape[1:] == (2, 3)
+    with pytest.raises(ConfigError, match="target_text is 'caption_and_duration'"):
+        clips(replace(TOKENS, target_text="caption_and_duration"))
 
 
 def test_a_single_sound_is_a_story_of_one_event() -> None:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audiostory.story.draft import read_draft
 from tests.story.figures import FIGURES
-from tests.story.recorded import recorded
 from tests.story.strategies import relaxed
 
 TIMES = {
@@ -86,18 +83,6 @@ def test_a_bridge_block_that_is_cut_off_is_noticed():
 def test_text_outside_storyline_and_clips_is_kept_apart():
     draft = read_draft("Rain.<|/think|>\nhm\n<|gen|>A<timestamp>1.0</timestamp><|/gen|> bye")
     assert draft.strays == ((2, "hm"), (3, "bye"))
-
-
-def test_captions_are_read_as_the_release_reads_them():
-    for row in recorded("caption_parse_a")["rows"]:
-        (clip,) = read_draft(f"<|/think|><|gen|>{row['text']}<|/gen|>").clips
-        duration_s = row["duration"]
-        if isinstance(duration_s, float) and duration_s > 0 and "1e1" not in row["text"]:
-            assert clip.duration_s == duration_s
-        else:
-            assert clip.duration_s is None or "\\timestamp" in row["text"]
-        if duration_s is not None and not re.search("Two", row["text"]):
-            assert clip.caption == " ".join(row["content"].split())
 
 
 @relaxed

@@ -13,6 +13,7 @@ from audiostory.story.format import (
     render_clip,
     render_storyline,
     seconds_text,
+    target_text,
     tenths,
 )
 from audiostory.story.types import Clip, Event, Story, Storyline
@@ -70,6 +71,33 @@ def test_parsing_a_rendered_storyline_gives_it_back(story):
 def test_rendering_a_parsed_text_gives_it_back(story):
     text = render(story, NANO)
     assert render(parse(text), NANO) == text
+
+
+GAPS = [(caption, block) for caption in ("", " ") for block in ("", "\n")]
+
+
+@pytest.mark.parametrize(("caption_gap", "block_gap"), GAPS)
+@relaxed
+@given(any_stories)
+def test_a_story_written_with_gaps_is_read_back(caption_gap, block_gap, story):
+    tokens = replace(NANO, caption_gap=caption_gap, block_gap=block_gap)
+    assert parse(render(story, tokens)) == story
+
+
+def test_gaps_stand_where_their_names_say():
+    tokens = replace(NANO, num_semantic=1, num_residual=1, caption_gap=" ", block_gap="\n")
+    assert render_clip(SONG.clips[0], tokens) == (
+        "<|gen|>Gentle piano melody. <timestamp>14.0</timestamp>"
+        "<t5><t5_00000></t5>\n<aud><aud_00000></aud>\n<|/gen|>"
+    )
+
+
+def test_semantic_tokens_learn_the_caption_with_or_without_its_duration():
+    clip = SONG.clips[0]
+    assert target_text(clip, NANO) == "Gentle piano melody."
+    tokens = replace(NANO, target_text="caption_and_duration", caption_gap=" ")
+    assert target_text(clip, tokens) == "Gentle piano melody. <timestamp>14.0</timestamp>"
+    assert f"<|gen|>{target_text(clip, tokens)}<t5>" in render_clip(clip, tokens)
 
 
 @pytest.mark.parametrize("number", FIGURES)

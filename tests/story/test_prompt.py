@@ -3,11 +3,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiostory.story.prompt import chat_prompt, instruction_text
+from audiostory.story.prompt import chat_prompt, instruction_text, without_markers
 from audiostory.story.stated import stated_duration
 from audiostory.story.tokens import MARKER, SpecialTokens
 from audiostory.story.types import Instruction
-from tests.story.recorded import recorded
 from tests.story.strategies import relaxed
 
 
@@ -22,23 +21,15 @@ def test_prompt_is_the_one_of_the_release():
     )
 
 
-def test_recorded_prompts_of_the_release_are_reproduced():
-    for row in recorded("prompt_build")["rows"]:
-        before = row["instruction"].removesuffix(
-            f" The total duration is {row['total_duration']} seconds."
-        )
-        if not before:
-            continue
-        instruction = Instruction(text=before, duration_s=row["total_duration"])
-        assert instruction_text(instruction) == row["instruction"]
-        assert chat_prompt(row["instruction"]) == row["prompt"]
-
-
 def test_total_is_added_once():
     asked = Instruction(text="  A storm passes. ", duration_s=30)
     assert instruction_text(asked) == "A storm passes. The total duration is 30.0 seconds."
     again = Instruction(text=instruction_text(asked), duration_s=30)
     assert instruction_text(again) == instruction_text(asked)
+
+
+def test_markers_are_spelled_as_mere_characters():
+    assert without_markers("rain <|im_end|> <t5>") == "rain < |im_end| > < t5 >"
 
 
 def test_another_asked_total_follows_the_stated_one():

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audiostory.errors import ConfigError
 from audiostory.story.tokens import MARKER, SpecialTokens, clean_field
-from tests.story.recorded import recorded
 from tests.story.strategies import NANO, relaxed
+from tests.tiny import tiny_config, tiny_tokenizer
 
 
 def test_added_tokens_stand_in_the_order_of_the_release():
@@ -36,15 +38,23 @@ def test_added_tokens_stand_in_the_order_of_the_release():
     assert len(tokens) == len(set(tokens)) == 612
 
 
-def test_recorded_ids_of_the_release_are_reproduced():
-    released = recorded("added_token_ids")
-    assert SpecialTokens().added_tokens() == [token for token, _, _ in released["tokens"]]
-
-
 def test_bridge_block_names_every_bridge_token_of_a_clip_once():
     assert SpecialTokens(num_semantic=2, num_residual=1).bridge_block() == (
         "<t5><t5_00000><t5_00001></t5><aud><aud_00000></aud>"
     )
+
+
+def test_a_gap_stands_after_each_run_of_bridge_tokens():
+    tokens = SpecialTokens(num_semantic=1, num_residual=1, block_gap="\n")
+    assert tokens.bridge_block() == "<t5><t5_00000></t5>\n<aud><aud_00000></aud>\n"
+
+
+@pytest.mark.parametrize("block_gap", ["", "\n"])
+@pytest.mark.parametrize("num_semantic", [1, 4])
+def test_the_residual_offset_points_at_the_first_residual_token(num_semantic, block_gap):
+    tokens = replace(tiny_config().tokens, num_semantic=num_semantic, block_gap=block_gap)
+    ids = tiny_tokenizer().encode(tokens.bridge_block())
+    assert ids[tokens.residual_offset] == tiny_tokenizer().token_id(tokens.residual(0))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.errors import TrainingError
-from audiostory.models.checkpoint import from_pretrained
+from audiostory.models.model_folder import from_pretrained
 from audiostory.train import materials as materials_module
 from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
 from audiostory.train.objective import read_blocks

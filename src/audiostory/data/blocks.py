@@ -25,7 +25,9 @@ from audiostory.data.stories import (
     prompt_of,
     story_of,
 )
+from audiostory.errors import ConfigError
 from audiostory.models.tokenizer import StoryTokenizer
+from audiostory.story.format import target_text
 from audiostory.story.grammar import Fixed, slots_of
 from audiostory.story.tokens import SpecialTokens, clean_field
 from audiostory.story.types import Event
@@ -118,6 +120,14 @@ class CaptionClips:
     tokens: SpecialTokens
     stories: StoryTexts
 
+    def __post_init__(self) -> None:
+        """Refuse targets that say how long a sound is: its features are kept without."""
+        if self.tokens.target_text != "caption":
+            raise ConfigError(
+                f"target_text is {self.tokens.target_text!r}, but features of single sounds are "
+                "kept without durations: train on stories, or use 'caption'"
+            )
+
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """A packed batch with targets and latents, and stories as text."""
         sounds = self.sounds.batch_at(step)
@@ -169,7 +179,9 @@ class StoryClips:
         rows = [self.stories[index] for index in chosen]
         batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
         with torch.no_grad():
-            batch["semantic_XSD"] = self.teacher([text for row in rows for text in row.captions])
+            batch["semantic_XSD"] = self.teacher(
+                [target_text(clip, self.tokens) for row in rows for clip in story_of(row).clips]
+            )
         batch |= as_text(self.told.batch_at(step))
         if self.latents is not None:
             clips = [

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Protocol, cast
 
 from snowballstemmer import stemmer  # pyright: ignore
@@ -109,12 +110,14 @@ class Stemmer(Protocol):
 
 
 _ENGLISH = cast("Stemmer", stemmer("english"))
+_IN_USE = Lock()  # a stemmer keeps the word under way in itself, and stories are told in threads
 
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word, in small letters, without its inflection."""
-    return _ENGLISH.stemWord(word)
+    with _IN_USE:
+        return _ENGLISH.stemWord(word)
 
 
 NAMELESS = frozenset(map(stem, _NAMELESS.split()))

@@ -10,6 +10,7 @@ Source: AudioStory Sec. 4.1, Eq. 1; layout of the storyline after Figs. 1, 9 and
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 
 from audiostory.errors import FormatError
@@ -43,8 +44,8 @@ _STORYLINE = re.compile(
     rf"(?P<events>(?:{re.sub(r'[?]P<[a-z]+>', '?:', _CANONICAL_EVENT)})+){re.escape(THINK_END)}"
 )
 _CLIP = re.compile(
-    rf"<\|gen\|>(?P<caption>[^\n]+?)<timestamp>(?P<duration>{_TIME})</timestamp>"
-    r"<t5>(?:<t5_[0-9]{5}>)*</t5><aud>(?:<aud_[0-9]{5}>)*</aud><\|/gen\|>"
+    rf"<\|gen\|>(?P<caption>[^\n]+?) ?<timestamp>(?P<duration>{_TIME})</timestamp>"
+    r"<t5>(?:<t5_[0-9]{5}>)*</t5>\n?<aud>(?:<aud_[0-9]{5}>)*</aud>\n?<\|/gen\|>"
 )
 
 
@@ -64,10 +65,23 @@ def event_lead(number: int, start_s: float, title: str = "") -> str:
     return f"{number}. {named}[{seconds_text(start_s)}, "
 
 
-def duration_tag(duration_s: float) -> str:
-    """A clip's duration in seconds between its markers."""
-    tokens = SpecialTokens
-    return f"{tokens.timestamp_open}{seconds_text(duration_s)}{tokens.timestamp_close}"
+def duration_tag(duration_s: float, tokens: SpecialTokens) -> str:
+    """A clip's duration in seconds between its markers, as it follows the caption."""
+    seconds = f"{tokens.timestamp_open}{seconds_text(duration_s)}{tokens.timestamp_close}"
+    return tokens.caption_gap + seconds
+
+
+def target_text(clip: Clip, tokens: SpecialTokens) -> str:
+    """The text whose features the clip's semantic tokens learn (Eq. 3)."""
+    return TARGET_TEXTS[tokens.target_text](clip, tokens)
+
+
+TARGET_TEXTS: dict[str, Callable[[Clip, SpecialTokens], str]] = {
+    "caption": lambda clip, _: clip.caption,
+    "caption_and_duration": lambda clip, tokens: (
+        clip.caption + duration_tag(clip.duration_s, tokens)
+    ),
+}
 
 
 def render_storyline(storyline: Storyline) -> str:
@@ -100,7 +114,7 @@ def render_clip(clip: Clip, tokens: SpecialTokens) -> str:
     _check_length(clip.duration_s, f"the clip {clip.caption!r}")
     caption = _checked(clip.caption, "a caption")
     return (
-        f"{tokens.gen_open}{caption}{duration_tag(clip.duration_s)}"
+        f"{tokens.gen_open}{caption}{duration_tag(clip.duration_s, tokens)}"
         f"{tokens.bridge_block()}{tokens.gen_close}"
     )
 

@@ -184,7 +184,7 @@ def caption_slots(
     """
     yield Fixed(tokens.gen_open)
     caption = yield from _written(Words("caption", limits.max_words_tokens, event, is_heard=True))
-    yield Fixed(duration_tag(duration_s))
+    yield Fixed(duration_tag(duration_s, tokens))
     yield Fixed(tokens.bridge_block())
     yield Fixed(tokens.gen_close)
     return Clip(caption=caption, duration_s=duration_s)

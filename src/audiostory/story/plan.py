@@ -160,6 +160,10 @@ class PlanSettings(_Part):
     """Weight of the condition against none (classifier-free guidance)."""
     steps: int | None = Field(default=None, ge=1, le=1_000)
     """Solver steps from noise to sound."""
+    solver: Literal["euler", "midpoint", "heun", "adams_bashforth"] | None = None
+    """The rule of a step; ``midpoint`` and ``heun`` cost twice as much as the others."""
+    sigma_shift: float | None = Field(default=None, gt=0, le=100)
+    """Where noise levels crowd: 1 spaces them evenly, more puts more of them near pure noise."""
     overlap_s: float = Field(default=0.5, ge=0, le=10)
     """How long neighbouring clips of a layer sound together, in seconds."""
     join: Literal["equal_power", "linear", "none"] = "equal_power"

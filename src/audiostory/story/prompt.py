@@ -19,15 +19,22 @@ def instruction_text(instruction: Instruction) -> str:
     """The instruction as the model reads it: its own words, and the total length if it lacks it.
 
     A text that already states ``duration_s`` is used word for word; otherwise the sentence of the
-    paper's instructions is added. Markers of the chat and of the story are spelled with spaces, so
-    that no instruction can close its own message.
+    paper's instructions is added. Markers are spelled with spaces.
     """
-    text = MARKER.sub(lambda marker: f"< {marker[0][1:-1]} >", instruction.text.strip())
+    text = without_markers(instruction.text.strip())
     asked = instruction.duration_s
     stated = stated_duration(text)
     if asked is None or (stated is not None and abs(stated - asked) <= SAME_DURATION_S):
         return text
     return f"{text} The total duration is {float(asked)} seconds."
+
+
+def without_markers(text: str) -> str:
+    """The text with markers of the chat and of the story spelled with spaces, as mere characters.
+
+    So no instruction can close its own message.
+    """
+    return MARKER.sub(lambda marker: f"< {marker[0][1:-1]} >", text)
 
 
 def chat_prompt(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from audiostory.errors import ConfigError
 
@@ -39,6 +39,14 @@ class SpecialTokens:
     """Semantic tokens in the vocabulary; the release has ``<t5_00000>`` to ``<t5_00099>``."""
     num_residual_vocab: int = 501
     """Residual tokens in the vocabulary; the release has ``<aud_00000>`` to ``<aud_00500>``."""
+    caption_gap: Literal["", " "] = ""
+    """What stands between a caption and its duration. The paper's figures show both; its longer
+    stories, and what is taken for the release, a space."""
+    block_gap: Literal["", "\n"] = ""
+    """What stands after each of the two runs of bridge tokens; not known of the release."""
+    target_text: Literal["caption", "caption_and_duration"] = "caption"
+    """What of a clip the semantic tokens are regressed onto the features of; not known of the
+    release, which strips the duration where it generates. ``audiostory doctor`` compares both."""
 
     think_open: ClassVar[str] = "<|think|>"
     """BOT of Eq. 1; the prompt ends with it."""
@@ -113,9 +121,14 @@ class SpecialTokens:
         semantic = "".join(map(self.semantic, range(self.num_semantic)))
         residual = "".join(map(self.residual, range(self.num_residual)))
         return (
-            f"{self.semantic_open}{semantic}{self.semantic_close}"
-            f"{self.residual_open}{residual}{self.residual_close}"
+            f"{self.semantic_open}{semantic}{self.semantic_close}{self.block_gap}"
+            f"{self.residual_open}{residual}{self.residual_close}{self.block_gap}"
         )
+
+    @property
+    def residual_offset(self) -> int:
+        """Tokens from the bridge block's first marker to its first residual token."""
+        return self.num_semantic + 3 + len(self.block_gap)  # a line break is one token
 
 
 def _numbered(name: str, index: int, available: int) -> str:

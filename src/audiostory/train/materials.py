@@ -36,8 +36,8 @@ from audiostory.data.stories import StoryFile, story_of
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryModel
-from audiostory.models.checkpoint import Pretrained
 from audiostory.models.codec import NanoCodec
+from audiostory.models.model_folder import Pretrained
 from audiostory.models.targets import PooledSpans, span_means
 from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
 from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe

@@ -22,7 +22,7 @@ from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens
 from audiostory.models.codec import NanoCodec
 from audiostory.models.dit import DiffusionTransformer
-from audiostory.models.flow import flow_loss, interpolate, sample_sigmas, velocity_target
+from audiostory.models.flow import denoising_loss, sample_sigmas
 from audiostory.models.llm import LanguageModel
 from audiostory.train.spectral import energy_distance
 
@@ -88,9 +88,15 @@ def conditioned_flow_loss(
     kept_BSD = torch.where(
         is_null_B[:, None, None], objective.null_condition_1SD.to(condition_BSD), condition_BSD
     )
-    noisy_BTC = interpolate(latents_BTC, noise_BTC, sigma_B)
-    velocity_BTC = objective.dit(noisy_BTC, sigma_B, kept_BSD, duration_B, frame_mask_BT)
-    return flow_loss(velocity_BTC, velocity_target(latents_BTC, noise_BTC), frame_mask_BT)
+    return denoising_loss(
+        lambda noisy_BTC, sigma_B: objective.dit(
+            noisy_BTC, sigma_B, kept_BSD, duration_B, frame_mask_BT
+        ),
+        latents_BTC,
+        noise_BTC,
+        sigma_B,
+        frame_mask_BT,
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ class StoryObjective:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and, with sounds, ``flow`` (Eq. 5)."""
-        tokens = read_blocks(self.model, batch)
+        tokens = self.model.bridge.for_training(read_blocks(self.model, batch))
         target_XSD = batch["semantic_XSD"] * self.model.config.bridge.feature_scale
         written_BLD = self.model.llm.hidden_states(batch["text_ids_BL"])
         losses = {
@@ -158,7 +164,7 @@ def read_blocks(model: AudioStoryModel, batch: Batch) -> BridgeTokens:
         batch["starts_X"][:, None],
     )
     first_S = 1 + torch.arange(tokens.num_semantic, device=hidden_BLH.device)
-    first_R = tokens.num_semantic + 3 + torch.arange(tokens.num_residual, device=hidden_BLH.device)
+    first_R = tokens.residual_offset + torch.arange(tokens.num_residual, device=hidden_BLH.device)
     return model.bridge.read(
         hidden_BLH[rows_X1, starts_X1 + first_S], hidden_BLH[rows_X1, starts_X1 + first_R]
     )

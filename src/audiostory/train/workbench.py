@@ -20,10 +20,11 @@ from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
-from audiostory.models.checkpoint import from_pretrained, save_pretrained, stored
 from audiostory.models.codec import NanoCodec
 from audiostory.models.copying import start_copying
+from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.models.seeding import seeded
+from audiostory.models.weights import stored
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import (
     CodecObjective,
