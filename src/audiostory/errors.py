@@ -9,6 +9,7 @@ AudioStoryError
 ├── CheckpointError      missing, truncated, tampered or foreign weights
 ├── AudioError           samples or sound files that cannot be used
 ├── CorpusError          rows or clips of a training corpus
+├── DeviceMemoryError    a device too small for what it should compute
 ├── OutputError          a place that cannot be written, or must not be overwritten
 ├── TrainingError        a run that cannot go on
 └── MissingExtraError    an optional package that is not installed
@@ -49,6 +50,10 @@ class AudioError(AudioStoryError):
 
 class CorpusError(AudioStoryError):
     """A corpus manifest or one of its clips cannot be used."""
+
+
+class DeviceMemoryError(AudioStoryError):
+    """A device's memory does not suffice."""
 
 
 class OutputError(AudioStoryError):

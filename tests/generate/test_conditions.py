@@ -119,7 +119,7 @@ def step_by_step(reader, window, index):
     for token in [*ids, *block_ids]:
         transcript.push([token])
         hidden.append(transcript.feed()[0, 0])
-    return reader.fused(torch.stack(hidden), len(ids)).tokens_BSD
+    return reader.model.bridge.fuse(reader.found(torch.stack(hidden), len(ids))).tokens_BSD
 
 
 def test_the_states_read_are_those_of_the_bridge_markers(pipeline):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from audiostory.generate.decoding import SlotWriter, is_stammered, looping
+from audiostory.generate.decoding import Line, SlotWriter, is_stammered, looping
 from audiostory.generate.transcript import Sampling, Transcript, Vocabulary
 from audiostory.story.clauses import stems
 from audiostory.story.coverage import Coverage
@@ -128,6 +128,46 @@ def test_bytes_that_make_no_character_are_left_out_and_said(model, vocabulary):
     assert any("no words written" in repair for repair in writer.repairs)
 
 
+def test_blanks_at_the_end_of_a_line_are_taken_back_from_the_transcript(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    encode, start = vocabulary.tokenizer.encode, len(writer.transcript.ids)
+    words, blanks = encode("A dog"), encode(" ") * 2
+    line = Line(ids=[*words, *blanks])
+    writer.transcript.push(line.ids)
+    writer.transcript.next_logits()  # the model's memory has the blanks too
+    writer._drop_blanks(line, start)
+    assert line.ids == words
+    assert writer.transcript.ids[start:] == words
+    fresh = writer_for(model, vocabulary)
+    fresh.transcript.push(words)
+    for each in (writer, fresh):
+        each.transcript.push(encode(TOKENS.timestamp_open))
+    torch.testing.assert_close(writer.transcript.next_logits(), fresh.transcript.next_logits())
+
+
+def test_blanks_within_a_line_stay(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    start = len(writer.transcript.ids)
+    line = Line(ids=vocabulary.tokenizer.encode("A  dog"))
+    writer.transcript.push(line.ids)
+    writer._drop_blanks(line, start)
+    assert vocabulary.tokenizer.decode(line.ids) == "A  dog"
+    assert writer.transcript.ids[start:] == line.ids
+
+
+def test_a_line_that_ends_in_a_blank_is_followed_by_what_comes_next_alone(model, vocabulary):
+    writer = writer_for(model, vocabulary)
+    writer.vocabulary = Vocabulary(vocabulary.tokenizer, tiny_config().llm.vocab_size)
+    only_a, blank = (vocabulary.tokenizer.encode(text)[0] for text in ("A", " "))
+    writer.vocabulary.is_first_word_V[:] = False
+    writer.vocabulary.is_first_word_V[only_a] = True
+    writer.vocabulary.is_word_V[:] = False
+    writer.vocabulary.is_word_V[blank] = True
+    writer.vocabulary.is_ender_V[:] = False
+    assert writer.write(one_slot(Words("caption", 3))) == "A"
+    assert writer.transcript.ids[-1] == only_a
+
+
 def test_known_words_are_fed_instead_of_written(model, vocabulary):
     writer = writer_for(model, vocabulary)
     writer.given = {"summary": "A storm passes."}
@@ -137,13 +177,11 @@ def test_known_words_are_fed_instead_of_written(model, vocabulary):
 
 def test_fixed_text_is_fed_in_one_forward(model, vocabulary, monkeypatch):
     fed = []
-    hidden_states = model.llm.hidden_states
-    monkeypatch.setattr(
-        model.llm,
-        "hidden_states",
-        lambda ids, **rest: fed.append(ids.shape[1]) or hidden_states(ids, **rest),
-    )
     writer = writer_for(model, vocabulary)
+    read = writer.transcript.memory.read
+    monkeypatch.setattr(
+        writer.transcript.memory, "read", lambda ids: fed.append(len(ids[0])) or read(ids)
+    )
 
     def slots():
         yield Fixed("The story can be divided into ")

@@ -18,7 +18,7 @@ from audiostory.generate.pipeline import (
     decided_duration,
     fingerprint_of,
 )
-from audiostory.models.checkpoint import save_pretrained
+from audiostory.models.model_folder import save_pretrained
 from audiostory.story.plan import PlanSettings, derive_seed
 from audiostory.story.plan_file import load_plan, save_plan
 from audiostory.story.types import Instruction
@@ -91,7 +91,7 @@ def test_without_finished_clips_an_edit_still_changes_only_its_region(pipeline):
 
 
 def test_an_interrupted_narration_goes_on_to_the_same_samples(pipeline, tmp_path, monkeypatch):
-    monkeypatch.setattr("audiostory.generate.sounding.MAX_BATCH_FRAMES", 60)
+    monkeypatch.setattr(pipeline.renderer, "max_batch_frames", 60)
     plan = pipeline.plan(replace(CHASE, duration_s=60.0), seed=7)
     whole = pipeline.render(plan).waveform.samples
     for num_steps in range(3):
@@ -106,7 +106,7 @@ def test_an_interrupted_narration_goes_on_to_the_same_samples(pipeline, tmp_path
 
 
 def test_clips_are_on_disk_before_the_next_ones_are_made(pipeline, tmp_path, monkeypatch):
-    monkeypatch.setattr("audiostory.generate.sounding.MAX_BATCH_FRAMES", 60)
+    monkeypatch.setattr(pipeline.renderer, "max_batch_frames", 60)
     plan = pipeline.plan(replace(CHASE, duration_s=60.0), seed=7)
     for step in pipeline.stream(plan, store=FolderStore(tmp_path / "a.clips")):
         if isinstance(step, ClipReady):
@@ -117,7 +117,7 @@ def test_a_finished_track_is_rendered_again_without_a_network(pipeline, tmp_path
     plan = pipeline.plan(CHASE, seed=7)
     store = FolderStore(tmp_path / "a.clips")
     first = pipeline.render(plan, store=store).waveform.samples
-    monkeypatch.setattr(pipeline.model.llm, "hidden_states", None)
+    monkeypatch.setattr(pipeline.model.llm, "new_memory", None)
     monkeypatch.setattr("audiostory.generate.renderer.solve", None)
     assert np.array_equal(pipeline.render(plan, store=store).waveform.samples, first)
 

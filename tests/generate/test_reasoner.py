@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from audiostory.errors import InstructionError
 from audiostory.generate.conditions import encode, prompt_pieces
 from audiostory.generate.reasoner import Reasoner, limits_for, stretched, words_of
+from audiostory.models.token_memory import TokenMemory
 from audiostory.story.clauses import clauses
 from audiostory.story.types import Event, Storyline
 from tests.generate.conftest import FEW_WORDS
@@ -88,15 +89,15 @@ def test_passages_of_a_long_story_carry_its_summary(pipeline):
 
 
 def test_work_grows_with_the_length_and_the_context_does_not(pipeline, monkeypatch):
-    llm, fed, longest = pipeline.model.llm, [], []
-    hidden_states = llm.hidden_states
+    fed, longest = [], []
+    read = TokenMemory.read
 
-    def counted(ids, *, cache, **rest):
-        fed.append(ids.shape[1])
-        longest.append(int(cache.get_seq_length()) + ids.shape[1])
-        return hidden_states(ids, cache=cache, **rest)
+    def counted(memory, ids, *rest):
+        fed.append(len(ids[0]))
+        longest.append(memory.lengths[0] + len(ids[0]))
+        return read(memory, ids, *rest)
 
-    monkeypatch.setattr(llm, "hidden_states", counted)
+    monkeypatch.setattr(TokenMemory, "read", counted)
     costs, contexts = [], []
     for total_s in (100.0, 300.0):
         fed.clear()

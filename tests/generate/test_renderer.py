@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audiostory.audio.waveform import Waveform
+from audiostory.errors import DeviceMemoryError
 from audiostory.generate.renderer import Renderer, SamplingSettings, Take, batches_of, is_silent
 from audiostory.models.bridge import Condition
 from tests.tiny import tiny_model
@@ -70,6 +73,27 @@ def test_a_take_sounds_alike_alone_and_among_longer_neighbours(renderer):
     np.testing.assert_allclose(together, alone, atol=1e-4 * np.abs(alone).max())
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"solver": "midpoint"},
+        {"solver": "heun"},
+        {"solver": "adams_bashforth", "sigma_shift": 2.0},
+        {"guidance_interval": (0.2, 0.8)},
+        {"cache_interval": 2},
+    ],
+)
+def test_a_take_sounds_alike_among_neighbours_whatever_the_way_of_sampling(renderer, way):
+    settings = replace(SETTINGS, steps=8, **way)
+    (short,) = renderer.takes(0, 1.0, seed=5)
+    (long,) = renderer.takes(1, 3.0, seed=6)
+    alone = renderer.render([short], [condition(0)], settings)[0].samples
+    together = renderer.render([short, long], [condition(0), condition(1)], settings)[0].samples
+    plain = renderer.render([short], [condition(0)], replace(SETTINGS, steps=8))[0].samples
+    np.testing.assert_allclose(together, alone, atol=1e-4 * np.abs(alone).max())
+    assert not np.allclose(alone, plain, atol=1e-4 * np.abs(alone).max())
+
+
 def test_a_neighbour_of_another_kind_changes_nothing(renderer):
     (one,) = renderer.takes(0, 1.0, seed=5)
     (other,) = renderer.takes(1, 1.0, seed=6)
@@ -126,3 +150,37 @@ def test_silence_is_believed_after_some_attempts(renderer, monkeypatch):
     (waveform,) = renderer.render([take_of(8)], [condition(0)], SETTINGS)
     assert is_silent(waveform)
     assert len(set(seeds)) == len(seeds) == 4
+
+
+class TooSmall(Renderer):
+    """A renderer in whose memory so many takes fit at once."""
+
+    def __init__(self, num_fitting: int) -> None:
+        super().__init__(tiny_model())
+        self.num_fitting, self.made = num_fitting, []
+
+    def latents(self, takes, conditions, settings):
+        if len(takes) > self.num_fitting:
+            raise torch.OutOfMemoryError
+        self.made.append(len(takes))
+        return super().latents(takes, conditions, settings)
+
+
+def test_batches_that_do_not_fit_are_halved_until_they_do_and_stay_so(renderer, caplog):
+    takes = [take_of(40, seed) for seed in range(5)]
+    conditions = [condition(seed) for seed in range(5)]
+    small = TooSmall(2)
+    sounds = small.render(takes, conditions, SETTINGS)
+    assert small.made == [2, 2, 1]
+    assert small.max_batch_frames == 100
+    assert "5 sounds at once do not fit into the memory of cpu" in caplog.text
+    whole = renderer.render(takes, conditions, SETTINGS)
+    for sound, expected in zip(sounds, whole, strict=True):
+        np.testing.assert_allclose(sound.samples, expected.samples, atol=1e-4)
+    small.render(takes[:3], conditions[:3], SETTINGS)
+    assert small.made[3:] == [2, 1]
+
+
+def test_a_take_that_does_not_fit_alone_is_told_with_the_way_out():
+    with pytest.raises(DeviceMemoryError, match=r"1\.0 s does not fit .* cpu, even alone: .*model"):
+        TooSmall(0).render([take_of(40), take_of(20)], [condition(0)] * 2, SETTINGS)

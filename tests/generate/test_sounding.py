@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
+import torch
 
 from audiostory.errors import AudioError
 from audiostory.generate.clip_store import MemoryStore
+from audiostory.generate.renderer import Renderer
 from audiostory.generate.sounding import Sounding, settings_of
 from audiostory.story.plan import PlanSettings
 from audiostory.story.types import Instruction
@@ -20,7 +22,7 @@ def sounding_of(pipeline, plan, store=None):
         plan,
         store=store or MemoryStore(),
         fingerprint="tiny",
-        reading=pipeline.reasoner.config.reading,
+        reading=pipeline.reasoner.reading,
     )
 
 
@@ -75,3 +77,42 @@ def test_the_plans_settings_win_over_the_models(pipeline, plan):
     assert (model.steps, model.guidance_scale) == (flow.steps, flow.guidance_scale)
     asked = plan.model_copy(update={"settings": PlanSettings(steps=5, guidance_scale=0.0)})
     assert settings_of(asked, pipeline.model) == replace(model, steps=5, guidance_scale=0.0)
+
+
+def test_the_way_of_sampling_is_the_plans_or_the_models(pipeline, plan):
+    flow = tiny_config().flow
+    model = settings_of(plan, pipeline.model)
+    shared = {field.name for field in fields(model)}
+    assert asdict(model) == {name: value for name, value in asdict(flow).items() if name in shared}
+    chosen = PlanSettings(solver="adams_bashforth", sigma_shift=2.0)
+    asked = plan.model_copy(update={"settings": chosen})
+    expected = replace(model, solver="adams_bashforth", sigma_shift=2.0)
+    assert settings_of(asked, pipeline.model) == expected
+
+
+def test_a_finished_clip_is_not_taken_for_one_of_another_way_of_sampling(pipeline, plan):
+    store = MemoryStore()
+    assert not any(ready.is_reused for ready in sounding_of(pipeline, plan, store).clips())
+    assert all(ready.is_reused for ready in sounding_of(pipeline, plan, store).clips())
+    for settings in (PlanSettings(solver="heun"), PlanSettings(sigma_shift=2.0)):
+        other = plan.model_copy(update={"settings": settings})
+        assert not any(ready.is_reused for ready in sounding_of(pipeline, other, store).clips())
+
+
+def test_where_memory_did_not_suffice_the_plan_says_so(pipeline, plan, monkeypatch):
+    latents = Renderer.latents
+
+    def small(self, takes, conditions, settings):
+        if len(takes) > 1:
+            raise torch.OutOfMemoryError
+        return latents(self, takes, conditions, settings)
+
+    usual = pipeline.render(plan)
+    monkeypatch.setattr(pipeline.renderer, "max_batch_frames", 384)
+    monkeypatch.setattr(Renderer, "latents", small)
+    halved = pipeline.render(plan)
+    assert usual.plan.provenance == plan.provenance
+    assert "memory did not suffice" in halved.plan.provenance.notes[-1]
+    monkeypatch.setattr(pipeline.renderer, "max_batch_frames", 384)
+    assert pipeline.render(halved.plan).plan.provenance == halved.plan.provenance
+    np.testing.assert_allclose(halved.waveform.samples, usual.waveform.samples, atol=1e-4)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from audiostory.generate.transcript import Transcript
 from audiostory.models.audiostory import AudioStoryModel
-from audiostory.models.bridge import Condition
+from audiostory.models.bridge import BridgeTokens, Condition
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.format import (
     COUNT_LEAD,
@@ -115,7 +115,7 @@ def clip_pieces(clip: Clip, tokens: SpecialTokens) -> list[Piece]:
     return [
         Piece(tokens.gen_open),
         Piece(clip.caption, is_free=True),
-        Piece(duration_tag(clip.duration_s)),
+        Piece(duration_tag(clip.duration_s, tokens)),
         Piece(tokens.bridge_block()),
         Piece(tokens.gen_close),
     ]
@@ -183,27 +183,34 @@ class ConditionReader:
 
     @torch.no_grad()
     def read(self, window: Window) -> dict[int, Condition]:
-        """The condition of each clip of the window, by the clip's index."""
+        """The condition of each clip of the window, by the clip's index.
+
+        Every clip is fused by itself: its numbers do not depend on who else is read.
+        """
+        bridge = self.model.bridge
+        return {
+            index: bridge.fuse(bridge.for_generation(tokens))
+            for index, tokens in self.tokens_of(window).items()
+        }
+
+    @torch.no_grad()
+    def tokens_of(self, window: Window) -> dict[int, BridgeTokens]:
+        """The bridge tokens of each clip of the window, by the clip's index."""
         return self.read_window(self, window)
 
     def head_pieces(self, window: Window) -> list[Piece]:
         """What comes before the first clip: prompt and storyline."""
         return [*prompt_pieces(window.text, window.duration_s), *storyline_pieces(window.storyline)]
 
-    def fused(self, hidden_LH: Tensor, block_start: int) -> Condition:
-        """The condition in hidden states, where the bridge block's marker is at ``block_start``.
-
-        Every clip is fused by itself: its numbers do not depend on who else is read.
-        """
+    def found(self, hidden_LH: Tensor, block_start: int) -> BridgeTokens:
+        """The tokens in hidden states, where the bridge block's marker is at ``block_start``."""
         first_semantic = block_start + 1
         end_semantic = first_semantic + self.tokens.num_semantic
-        first_residual = end_semantic + 2  # the markers between both runs
+        first_residual = block_start + self.tokens.residual_offset
         end_residual = first_residual + self.tokens.num_residual
-        return self.model.bridge.fuse(
-            self.model.bridge.read(
-                hidden_LH[None, first_semantic:end_semantic],
-                hidden_LH[None, first_residual:end_residual],
-            )
+        return self.model.bridge.read(
+            hidden_LH[None, first_semantic:end_semantic],
+            hidden_LH[None, first_residual:end_residual],
         )
 
     def ids(self, pieces: Iterable[Piece]) -> list[int]:
@@ -211,7 +218,7 @@ class ConditionReader:
         return encode(self.tokenizer, pieces)
 
 
-def read_in_clip_context(reader: ConditionReader, window: Window) -> dict[int, Condition]:
+def read_in_clip_context(reader: ConditionReader, window: Window) -> dict[int, BridgeTokens]:
     """Each clip after prompt and storyline alone.
 
     Those are fed once; each block then takes one forward of its own on top of the cache, alone in
@@ -221,17 +228,17 @@ def read_in_clip_context(reader: ConditionReader, window: Window) -> dict[int, C
     transcript.push(reader.ids(reader.head_pieces(window)))
     transcript.feed()
     head_length = len(transcript.ids)
-    conditions: dict[int, Condition] = {}
+    found: dict[int, BridgeTokens] = {}
     for index, clip in window.clips.items():
         *before, block, _ = clip_pieces(clip, reader.tokens)
         before_ids = reader.ids(before)
         transcript.push([*before_ids, *reader.ids([block])])
-        conditions[index] = reader.fused(transcript.feed()[0], len(before_ids))
+        found[index] = reader.found(transcript.feed()[0], len(before_ids))
         transcript.rewind(head_length)
-    return conditions
+    return found
 
 
-def read_in_sequence_context(reader: ConditionReader, window: Window) -> dict[int, Condition]:
+def read_in_sequence_context(reader: ConditionReader, window: Window) -> dict[int, BridgeTokens]:
     """Each clip after everything before it: all of Eq. 1 in one teacher-forced forward."""
     ids = reader.ids(reader.head_pieces(window))
     block_starts: dict[int, int] = {}
@@ -243,7 +250,7 @@ def read_in_sequence_context(reader: ConditionReader, window: Window) -> dict[in
     transcript = Transcript(reader.model.llm)
     transcript.push(ids)
     hidden_LH = transcript.feed()[0]
-    return {index: reader.fused(hidden_LH, start) for index, start in block_starts.items()}
+    return {index: reader.found(hidden_LH, start) for index, start in block_starts.items()}
 
 
 READERS = {"clip": read_in_clip_context, "sequence": read_in_sequence_context}

@@ -186,6 +186,7 @@ class SlotWriter:
         line = self._line(slot, [])
         if slot.is_distinct:
             line = self._told_anew(slot, line)
+        self._drop_blanks(line, start)
         text = self._own_words(slot, line, start)
         if text is None:
             if line.has_stammered:
@@ -198,6 +199,13 @@ class SlotWriter:
         if slot.event is not None:
             self.coverage.tell(slot.name, slot.event, text)
         return text
+
+    def _drop_blanks(self, line: Line, start: int) -> None:
+        """Take blanks at the end of a line back: what follows it brings its own."""
+        decode = self.vocabulary.tokenizer.decode
+        while line.ids and not decode(line.ids[-1:]).strip():
+            line.ids.pop()
+        self.transcript.rewind(start + len(line.ids))
 
     def _own_words(self, slot: Words, line: Line, start: int) -> str | None:
         """What an event has to tell in the instruction's own words, if the model's line does not.
@@ -253,7 +261,8 @@ class SlotWriter:
             word_V = vocabulary.is_word_V if line.ids else vocabulary.is_first_word_V
             allowed_V = word_V | vocabulary.is_ender_V if line.ids else word_V
             if loops := looping(line.ids):
-                allowed_V = allowed_V.index_fill(0, torch.tensor(loops), value=False)
+                loops_X = torch.tensor(loops, device=allowed_V.device)
+                allowed_V = allowed_V.index_fill(0, loops_X, value=False)
             chosen = self.sampling.choose(logits_V, allowed_V, self.rng)
             if vocabulary.is_ender_V[chosen]:
                 line.is_ended = True

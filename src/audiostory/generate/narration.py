@@ -55,6 +55,16 @@ class ClipReady:
     """Whether it was found finished on disk."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CaptionReady:
+    """One caption more is written; nothing that decides how its clip sounds will change."""
+
+    index: int
+    """Which clip it is, from 0."""
+    plan: Plan
+    """As far as it is written: later clips have placeholders for captions."""
+
+
 @dataclass(frozen=True)
 class NarrationReady:
     """The track is finished: the last step."""

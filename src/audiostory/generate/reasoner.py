@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -24,8 +25,8 @@ from audiostory.generate.conditions import (
     storyline_pieces,
 )
 from audiostory.generate.decoding import SlotWriter
-from audiostory.generate.transcript import Sampling, Transcript, Vocabulary
-from audiostory.models.audiostory import AudioStoryModel
+from audiostory.generate.transcript import Memory, Sampling, Transcript, Vocabulary
+from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.coverage import Coverage
 from audiostory.story.format import GRID_PER_S, tenths
@@ -50,36 +51,27 @@ the model."""
 class ReasonerConfig:
     """How stories are planned."""
 
-    passage_s: float = 75.0
-    """Longest stretch written at its own length, in seconds: what nano was trained on."""
+    passage_s: float | None = None
+    """Longest stretch written at its own length, in seconds; None takes what the model learned."""
     long_event_s: float = 30.0
     """Events may last as long on average; beyond, a story is planned in passages."""
-    keeps_words: bool = True
+    keeps_words: bool | None = None
     """Whether an event that does not tell what the instruction names there, or tells it in broken
-    words, is told in the instruction's own; else the model's stand. For small models."""
+    words, is told in the instruction's own; else the model's stand. None asks the model."""
     limits: GrammarLimits = field(default_factory=GrammarLimits)
     """How many events a passage has, how short they are, how many words each takes."""
     sampling: Sampling = field(default_factory=Sampling)
     """How each token is chosen."""
 
-    @property
-    def story_s(self) -> float:
-        """Longest stretch planned in one go, in seconds."""
-        return max(self.passage_s, self.limits.max_events * self.long_event_s)
-
-    @property
-    def reading(self) -> ReadingLimits:
-        """A stretch that is written at its own length is also read in one go."""
-        return ReadingLimits(passage_s=self.passage_s, max_events=self.limits.max_events)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """A finished stretch of the story, timed from the start of the track."""
+    """A stretch of the story, timed from the start of the track."""
 
     summary: str
     events: tuple[Event, ...]
     clips: tuple[Clip, ...]
+    """One for each event; fewer while captions are being written."""
     notes: tuple[str, ...]
     """What had to be repaired, in the reader's words."""
 
@@ -87,6 +79,15 @@ class Passage:
     def end_s(self) -> float:
         """Where the next passage begins."""
         return self.events[-1].end_s
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every event has its clip."""
+        return len(self.clips) == len(self.events)
+
+    def is_whole(self, total_s: float) -> bool:
+        """Whether it tells a track of ``total_s`` seconds from beginning to end."""
+        return self.events[0].start_s == 0 and self.end_s == total_s
 
 
 @dataclass(frozen=True)
@@ -99,93 +100,145 @@ class Request:
     """What of the instruction it is about, in the instruction's words."""
 
 
+@dataclass(frozen=True)
+class Means:
+    """What one story is written with."""
+
+    rng: torch.Generator
+    """Used where tokens are sampled."""
+    memory: Memory
+    """The language model's, for one text after the other."""
+    gives_parts: bool
+    """Whether a passage is given, too, after each caption, as far as it is written."""
+
+
 class Reasoner:
-    """Writes stories with one model's language model."""
+    """Writes stories with one model's language model.
+
+    Args:
+        model: the networks.
+        tokenizer: the model's own.
+        config: how stories are planned; what it leaves open is the model's way.
+    """
 
     def __init__(
         self, model: AudioStoryModel, tokenizer: StoryTokenizer, config: ReasonerConfig
     ) -> None:
         self.model = model
+        self._idle: list[Memory] = []
         self.tokenizer = tokenizer
         self.config = config
-        self.vocabulary = Vocabulary(tokenizer, model.llm.config.vocab_size)
+        sizes: AudioStoryConfig = model.config
+        self.passage_s: float = config.passage_s or sizes.story_s
+        """Longest stretch written at its own length, in seconds."""
+        self.keeps_words: bool = (
+            sizes.keeps_words if config.keeps_words is None else config.keeps_words
+        )
+        self.story_s = max(self.passage_s, config.limits.max_events * config.long_event_s)
+        """Longest stretch planned in one go, in seconds."""
+        self.reading = ReadingLimits(passage_s=self.passage_s, max_events=config.limits.max_events)
+        """A stretch that is written at its own length is also read in one go."""
+        self.vocabulary = Vocabulary(tokenizer, model.llm.config.vocab_size, model.device)
         self.max_prompt_tokens = model.llm.config.max_positions - self._longest_story()
 
     @torch.no_grad()
-    def passages(self, text: str, total_s: float, *, rng: torch.Generator) -> Iterator[Passage]:
+    def passages(
+        self,
+        text: str,
+        total_s: float,
+        *,
+        rng: torch.Generator,
+        memory: Memory | None = None,
+        gives_parts: bool = False,
+    ) -> Iterator[Passage]:
         """The story in order, in one or more passages; the last ends at ``total_s``.
 
         Args:
             text: the instruction.
             total_s: length of the track in seconds.
             rng: used where ``config.sampling`` has a temperature.
+            memory: what to read and write with; by default the reasoner's own.
+            gives_parts: give a passage after each of its captions, too, as far as it is written;
+                nothing of it changes any more but that captions are added.
 
         Raises:
             InstructionError: if the text is too long for the model to read.
         """
         whole = Event(start_s=0.0, end_s=total_s, detail=text, sounds="")
-        yield from self._told(whole, Request(text, text), summary=None, rng=rng)
+        with nullcontext(memory) if memory is not None else self._own_memory() as lent:
+            means = Means(rng, lent, gives_parts)
+            yield from self._told(whole, Request(text, text), means, summary=None)
+
+    @contextmanager
+    def _own_memory(self) -> Iterator[Memory]:
+        """A memory that nobody else uses meanwhile."""
+        memory = self._idle.pop() if self._idle else self.model.llm.new_memory()
+        try:
+            yield memory
+        finally:
+            self._idle.append(memory)
 
     def _told(
-        self, event: Event, request: Request, *, summary: str | None, rng: torch.Generator
+        self, event: Event, request: Request, means: Means, *, summary: str | None
     ) -> Iterator[Passage]:
         """An event as one passage, or as the passages of its own outline."""
-        if event.duration_s <= self.config.story_s:
-            yield self._passage(event, request, summary, rng)
+        if event.duration_s <= self.story_s:
+            yield from self._passage(event, request, summary, means)
             return
-        outline, coverage = self._outline(event, request, summary, rng)
+        outline, coverage = self._outline(event, request, summary, means)
         for index, part in enumerate(outline.events):
             asked = Request(words_of(part), coverage.asked_of(index))
             if part.duration_s <= self.config.long_event_s:
-                yield self._single(part, asked, outline.summary, rng)
+                yield from self._single(part, asked, outline.summary, means)
             else:
-                yield from self._told(part, asked, summary=outline.summary, rng=rng)
+                yield from self._told(part, asked, means, summary=outline.summary)
 
     def _passage(
-        self, event: Event, request: Request, summary: str | None, rng: torch.Generator
-    ) -> Passage:
+        self, event: Event, request: Request, summary: str | None, means: Means
+    ) -> Iterator[Passage]:
         """A stretch of the story, written in one go, at its own length or stretched to it."""
-        written_s = min(event.duration_s, self.config.passage_s)
-        writer = self._writer(request, written_s, rng, summary=summary)
+        written_s = min(event.duration_s, self.passage_s)
+        writer = self._writer(request, written_s, means, summary=summary)
         fewest = math.ceil(event.duration_s / self.config.long_event_s)
         num_named = len(writer.coverage.clauses)
         limits = limits_for(num_named, event.duration_s, self.config.limits, fewest=fewest)
         if not tells_times(request.text):
             limits = with_room(limits, written_s)
         storyline = writer.write(storyline_slots(written_s, limits=limits))
-        clips = self._captions(writer, storyline)
+        timed = storyline
         if written_s < event.duration_s:
             whole = replace(event, start_s=0.0, end_s=event.duration_s)
-            storyline = stretched(storyline, whole)
-        return _moved(event, storyline, clips, writer.repairs)
+            timed = stretched(storyline, whole)
+        for clips in self._captions(writer, storyline, means):
+            yield _moved(event, timed, clips, writer.repairs)
 
     def _single(
-        self, event: Event, request: Request, summary: str, rng: torch.Generator
-    ) -> Passage:
+        self, event: Event, request: Request, summary: str, means: Means
+    ) -> Iterator[Passage]:
         """A stretch of one event that is already told; only its caption is written."""
-        writer = self._writer(request, event.duration_s, rng)
+        writer = self._writer(request, event.duration_s, means)
         told = replace(event, start_s=0.0, end_s=event.duration_s)
         storyline = Storyline(summary=summary, events=(told,))
         writer.transcript.push(encode(self.tokenizer, storyline_pieces(storyline)))
-        clips = self._captions(writer, storyline)
-        return _moved(event, storyline, clips, writer.repairs)
+        for clips in self._captions(writer, storyline, means):
+            yield _moved(event, storyline, clips, writer.repairs)
 
     def _outline(
-        self, event: Event, request: Request, summary: str | None, rng: torch.Generator
+        self, event: Event, request: Request, summary: str | None, means: Means
     ) -> tuple[Storyline, Coverage]:
         """The storyline of a stretch too long for a passage, and what its events should tell.
 
         It is written as if it lasted one passage, then stretched, and timed from the start of the
         track. No part may be so long that outlines of outlines would hardly get shorter.
         """
-        passage_s, limits = self.config.passage_s, self.config.limits
+        passage_s, limits = self.passage_s, self.config.limits
         num_passages = math.ceil(event.duration_s / passage_s)
         outline_limits = replace(
             limits,
             min_events=min(max(2, num_passages), limits.max_events),
             min_event_s=passage_s / (2 * limits.max_events),
         )
-        writer = self._writer(request, passage_s, rng, summary=summary)
+        writer = self._writer(request, passage_s, means, summary=summary)
         storyline = writer.write(storyline_slots(passage_s, limits=outline_limits))
         return stretched(storyline, event), writer.coverage
 
@@ -193,7 +246,7 @@ class Reasoner:
         self,
         request: Request,
         duration_s: float,
-        rng: torch.Generator,
+        means: Means,
         *,
         summary: str | None = None,
     ) -> SlotWriter:
@@ -204,35 +257,34 @@ class Reasoner:
                 f"the instruction takes {len(ids)} tokens; this model reads at most "
                 f"{self.max_prompt_tokens}: shorten it, or split it into several stories"
             )
-        transcript = Transcript(self.model.llm)
+        transcript = Transcript(self.model.llm, means.memory)
         transcript.push(ids)
         return SlotWriter(
             transcript,
             self.vocabulary,
             sampling=self.config.sampling,
-            rng=rng,
+            rng=means.rng,
             fallback=clean_field(request.text)[:MAX_FALLBACK_CHARS].strip(),
             given={} if summary is None else {"summary": summary},
             coverage=Coverage(request.asked),
-            keeps_words=self.config.keeps_words,
+            keeps_words=self.keeps_words,
         )
 
-    def _captions(self, writer: SlotWriter, storyline: Storyline) -> tuple[Clip, ...]:
-        """One clip per event, each written after the clips before it."""
-        tokens = self.model.config.tokens
-        return tuple(
-            writer.write(
-                caption_slots(
-                    event.duration_s, tokens=tokens, limits=self.config.limits, event=index
-                )
-            )
-            for index, event in enumerate(storyline.events)
-        )
+    def _captions(
+        self, writer: SlotWriter, storyline: Storyline, means: Means
+    ) -> Iterator[tuple[Clip, ...]]:
+        """One clip per event, each written after the clips before it; parts on the way if asked."""
+        tokens, limits, clips = self.model.config.tokens, self.config.limits, list[Clip]()
+        for index, event in enumerate(storyline.events):
+            slots = caption_slots(event.duration_s, tokens=tokens, limits=limits, event=index)
+            clips.append(writer.write(slots))
+            if means.gives_parts or len(clips) == len(storyline.events):
+                yield tuple(clips)
 
     def _longest_story(self) -> int:
         """Tokens that a passage takes at most, prompt left out."""
         limits, word = self.config.limits, "a"
-        last_s = self.config.passage_s
+        last_s = self.passage_s
         event = Event(start_s=last_s / 2, end_s=last_s, detail=word, sounds=word)
         storyline = Storyline(summary=word, events=(event,) * limits.max_events)
         clip = Clip(caption=word, duration_s=last_s)
@@ -305,7 +357,7 @@ def _moved(
         ),
         clips=tuple(
             replace(clip, duration_s=round(end_s - start_s, 6))
-            for clip, (start_s, end_s) in zip(clips, spans, strict=True)
+            for clip, (start_s, end_s) in zip(clips, spans, strict=False)
         ),
         notes=tuple(f"at {event.start_s:g} s, {repair}" for repair in repairs),
     )

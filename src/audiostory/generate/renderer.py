@@ -2,7 +2,7 @@
 
 A clip is rendered as one take, or, where it is longer than the model can make at once, as several
 that fade into each other. What a take sounds like depends on its own seed, condition and length;
-which takes share a batch depends on the plan and the settings alone.
+which takes share a batch changes no more than the last bits of its numbers.
 
 Shapes: ``B`` takes, ``T`` latent frames, ``C`` latent channels.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,15 +21,18 @@ from torch import Tensor
 
 from audiostory.audio.join import Placement, assemble, lengths_to_render
 from audiostory.audio.waveform import Waveform, samples_in
+from audiostory.errors import DeviceMemoryError
+from audiostory.generate.frame_bound import frames_at_once
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import Condition
-from audiostory.models.flow import guided_velocity, solve
+from audiostory.models.capture import captured
+from audiostory.models.feature_cache import foretold_velocities
+from audiostory.models.flow import EVERYWHERE, guided_velocity
+from audiostory.models.solvers import solve
 from audiostory.story.plan import derive_seed
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH_FRAMES = 384
-"""Latent frames denoised together, padding included: half a minute of nano's."""
 TAKE_OVERLAP_S = 1.0
 """How long two takes of one clip sound together; at most a quarter of the longest take."""
 SILENT_PEAK = 2e-3
@@ -39,11 +43,19 @@ MORE_ATTEMPTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
-    """How noise becomes latents."""
+    """How noise becomes latents; the fields are those of ``FlowConfig``, whose names they have."""
 
     steps: int
     guidance_scale: float
     solver: str
+    sigma_shift: float = 1.0
+    guidance_interval: tuple[float, float] = EVERYWHERE
+    cache_interval: int = 1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every velocity is computed in the same way."""
+        return self.guidance_interval == EVERYWHERE and self.cache_interval == 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +80,8 @@ class Renderer:
     def __init__(self, model: AudioStoryModel) -> None:
         self.model = model
         self.sample_rate_hz: int = model.codec.sample_rate_hz
+        self.max_batch_frames = frames_at_once(model.dit)
+        """Latent frames denoised together, padding included; fewer once memory did not suffice."""
         config = model.dit.config
         max_samples = config.max_frames * model.codec.hop
         self.max_take_s = min(config.max_duration_s, max_samples / self.sample_rate_hz)
@@ -98,7 +112,7 @@ class Renderer:
     def render(
         self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
     ) -> list[Waveform]:
-        """The sound of takes, denoised as one batch.
+        """The sound of takes, denoised as one batch, or in more where memory does not suffice.
 
         Silent ones are made again, apart, from noise of other seeds that derive from their own, and
         logged; a take that stays silent is left so.
@@ -107,7 +121,47 @@ class Renderer:
             takes: what to make.
             conditions: one for each take.
             settings: how noise becomes latents.
+
+        Raises:
+            DeviceMemoryError: if memory does not even suffice for one take.
         """
+        waveforms: list[Waveform] = []
+        for batch in batches_of(takes, self.max_batch_frames):
+            own = slice(len(waveforms), len(waveforms) + len(batch))
+            waveforms += self._fitted(batch, conditions[own], settings)
+        return waveforms
+
+    def _fitted(
+        self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
+    ) -> list[Waveform]:
+        """The sound of takes; where memory does not suffice, in batches of half as many frames."""
+        with suppress(torch.OutOfMemoryError):
+            return self._audible(takes, conditions, settings)
+        self._shrink(takes)  # out here, where what the failed batch held is free
+        return self.render(takes, conditions, settings)
+
+    def _shrink(self, takes: Sequence[Take]) -> None:
+        """Allow only batches of half as many frames as memory did not suffice for."""
+        longest, device = max(takes, key=lambda take: take.num_frames), self.model.device
+        if len(takes) == 1:
+            raise DeviceMemoryError(
+                f"a sound of {longest.duration_s:.1f} s does not fit into the memory of {device}, "
+                "even alone: free memory there, or take a smaller model or another --device; fewer "
+                "--steps do not help"
+            )
+        self.max_batch_frames = len(takes) * longest.num_frames // 2
+        log.warning(
+            "%d sounds at once do not fit into the memory of %s: going on with at most %d frames "
+            "at once",
+            len(takes), device, self.max_batch_frames,
+        )  # fmt: skip
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _audible(
+        self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
+    ) -> list[Waveform]:
+        """The sound of takes as one batch; silent ones are tried again."""
         waveforms = self._rendered(takes, conditions, settings)
         for attempt in range(1, MORE_ATTEMPTS + 1):
             rows = [row for row, waveform in enumerate(waveforms) if is_silent(waveform)]
@@ -127,6 +181,20 @@ class Renderer:
         self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
     ) -> list[Waveform]:
         """The sound of takes from their own noise, denoised as one batch."""
+        latents_BTC = self.latents(takes, conditions, settings)
+        return [self.decode(take, latents_BTC[[row]]) for row, take in enumerate(takes)]
+
+    @torch.no_grad()
+    def latents(
+        self, takes: Sequence[Take], conditions: Sequence[Condition], settings: SamplingSettings
+    ) -> Tensor:
+        """Clean latents ``(B, T, C)`` of takes from their own noise, denoised as one batch.
+
+        Args:
+            takes: what to make; the frames beyond a take's own are meaningless.
+            conditions: one for each take.
+            settings: how noise becomes latents.
+        """
         noise_BTC, frame_mask_BT = self._noise(takes)
         velocity = guided_velocity(
             self.model.dit,
@@ -134,10 +202,19 @@ class Renderer:
             torch.tensor([take.duration_s for take in takes], device=noise_BTC.device),
             null_condition_1SD=self.model.bridge.null_condition,
             guidance_scale=settings.guidance_scale,
+            guidance_interval=settings.guidance_interval,
             frame_mask_BT=None if frame_mask_BT.all() else frame_mask_BT,
         )
-        latents_BTC = solve(velocity, noise_BTC, steps=settings.steps, solver=settings.solver)
-        return [self._decode(take, latents_BTC[[row]]) for row, take in enumerate(takes)]
+        if settings.is_plain:
+            velocity = captured(velocity, noise_BTC, noise_BTC.new_ones(len(takes)))
+        with foretold_velocities(self.model.dit, settings.cache_interval):
+            return solve(
+                velocity,
+                noise_BTC,
+                steps=settings.steps,
+                solver=settings.solver,
+                sigma_shift=settings.sigma_shift,
+            )
 
     def _parts(self, length_s: float) -> list[Placement]:
         """Where the takes of a clip begin and end, overlaps left out."""
@@ -176,10 +253,13 @@ class Renderer:
             own = slice(take.num_frames)
             noise_BTC[row, own] = torch.randn(take.num_frames, channels, generator=rng)
             frame_mask_BT[row, own] = True
-        return noise_BTC.to(weight), frame_mask_BT.to(weight.device)
+        return noise_BTC.to(weight.device), frame_mask_BT.to(weight.device)
 
-    def _decode(self, take: Take, latents_1TC: Tensor) -> Waveform:
-        waveform_1CN = self.model.codec.decode(latents_1TC[:, : take.num_frames])
+    @torch.no_grad()
+    def decode(self, take: Take, latents_1TC: Tensor) -> Waveform:
+        """The sound of a take's latents, its own frames and samples of it."""
+        own_1TC = latents_1TC[:, : take.num_frames].to(self.model.codec_dtype)
+        waveform_1CN = self.model.codec.decode(own_1TC)
         samples_CN = waveform_1CN[0, :, : take.num_samples].float().cpu().contiguous()
         return Waveform(samples_CN.numpy(), self.sample_rate_hz)
 

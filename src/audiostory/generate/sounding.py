@@ -17,7 +17,6 @@ from audiostory.generate.clip_store import TakeStore, content_key
 from audiostory.generate.conditions import ConditionReader, ReadingLimits, windows_of
 from audiostory.generate.narration import ClipReady
 from audiostory.generate.renderer import (
-    MAX_BATCH_FRAMES,
     Renderer,
     SamplingSettings,
     Take,
@@ -39,6 +38,7 @@ class Sounding:
         store: where finished takes are looked up and kept.
         fingerprint: what tells these weights from all others.
         reading: how much of the story the language model reads at once.
+        renderer: makes takes; by default one of its own.
     """
 
     def __init__(
@@ -50,10 +50,12 @@ class Sounding:
         store: TakeStore,
         fingerprint: str,
         reading: ReadingLimits,
+        renderer: Renderer | None = None,
     ) -> None:
         self.plan = plan
         self.store = store
-        self.renderer = Renderer(model)
+        self.renderer = renderer or Renderer(model)
+        self._frames_at_first = self.renderer.max_batch_frames
         self.reader = ConditionReader(model, tokenizer)
         self.settings = settings_of(plan, model)
         self.windows = windows_of(plan, reading)
@@ -66,23 +68,33 @@ class Sounding:
         self._keys = self._named(fingerprint)
         self._conditions: dict[int, Condition] = {}
 
+    @property
+    def notes(self) -> list[str]:
+        """What had to be done in another way than usual, in the reader's words."""
+        if self.renderer.max_batch_frames == self._frames_at_first:
+            return []
+        return ["memory did not suffice for the usual batches: sounded in smaller ones"]
+
+    def clip(self, index: int) -> ClipReady:
+        """One clip, before the others: its takes are made in batches of their own."""
+        missing = [take for take in self.takes[index] if self._find(take) is None]
+        for batch in batches_of(missing, self.renderer.max_batch_frames):
+            self._render(batch)
+        return self._ready(index, is_reused=not missing)
+
     def clips(self) -> Iterator[ClipReady]:
         """Each clip in the plan's order, as soon as it is finished."""
         rendered: set[int] = set()
         all_takes = [take for takes in self.takes for take in takes]
-        for batch in batches_of(all_takes, MAX_BATCH_FRAMES):
+        for batch in batches_of(all_takes, self.renderer.max_batch_frames):
             missing = [take for take in batch if self._find(take) is None]
             if missing:
                 self._render(missing)
                 rendered |= {take.clip_index for take in missing}
             for take in batch:
                 if take is self.takes[take.clip_index][-1]:
-                    yield ClipReady(
-                        index=take.clip_index,
-                        total=len(self.takes),
-                        waveform=self._clip(take.clip_index),
-                        is_reused=take.clip_index not in rendered,
-                    )
+                    index = take.clip_index
+                    yield self._ready(index, is_reused=index not in rendered)
 
     def track(self) -> tuple[Waveform, LoudnessReport]:
         """All clips joined, at the asked length, rate and loudness.
@@ -102,6 +114,11 @@ class Sounding:
         level = settings.level if settings.loudness_lufs is not None else None
         kept = level and KeptGain(gain_db=level.gain_db, limiter=level.limiter)
         return normalize(joined, settings.loudness_lufs, kept=kept)
+
+    def _ready(self, index: int, *, is_reused: bool) -> ClipReady:
+        return ClipReady(
+            index=index, total=len(self.takes), waveform=self._clip(index), is_reused=is_reused
+        )
 
     def _find(self, take: Take) -> Waveform | None:
         return self.store.find(self._keys[take], take.num_samples)
@@ -159,5 +176,8 @@ def settings_of(plan: Plan, model: AudioStoryModel) -> SamplingSettings:
     return SamplingSettings(
         steps=asked.steps or flow.steps,
         guidance_scale=flow.guidance_scale if guidance_scale is None else guidance_scale,
-        solver=flow.solver,
+        solver=asked.solver or flow.solver,
+        sigma_shift=asked.sigma_shift or flow.sigma_shift,
+        guidance_interval=flow.guidance_interval,
+        cache_interval=flow.cache_interval,
     )

@@ -6,8 +6,9 @@ Shapes: ``L`` tokens, ``V`` vocabulary, ``1`` one sequence, ``D`` the model's wi
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -25,24 +26,30 @@ MAX_TEMPERATURE = 100.0
 class Vocabulary:
     """Which token ids may stand in which slot; worked out once per tokenizer."""
 
-    def __init__(self, tokenizer: StoryTokenizer, num_logits: int) -> None:
+    def __init__(
+        self,
+        tokenizer: StoryTokenizer,
+        num_logits: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.tokenizer = tokenizer
-        self.is_word_V = torch.zeros(num_logits, dtype=torch.bool)
+        texts = [tokenizer.decode([index]) for index in range(tokenizer.vocab_size)]
+        special = tokenizer.special_ids
+
+        def marked(where: Callable[[int, str], bool]) -> Tensor:
+            marks = [where(index, text) for index, text in enumerate(texts)]
+            return torch.tensor(marks + [False] * (num_logits - len(marks)), device=device)
+
+        self.is_word_V = marked(lambda index, text: index not in special and is_one_line(text))
         """May stand inside free words: no marker, no line break, no control character."""
-        self.is_ender_V = torch.zeros(num_logits, dtype=torch.bool)
+        self.is_ender_V = marked(lambda index, text: index in special or text.startswith("\n"))
         """Ends free words: a marker, or a token that begins with a line break."""
-        self.is_number_V = torch.zeros(num_logits, dtype=torch.bool)
-        """Digits and the decimal point."""
-        is_blank_V = torch.zeros(num_logits, dtype=torch.bool)
-        for index in range(tokenizer.vocab_size):
-            text = tokenizer.decode([index])
-            self.is_ender_V[index] = index in tokenizer.special_ids or text.startswith("\n")
-            self.is_word_V[index] = index not in tokenizer.special_ids and is_one_line(text)
-            is_blank_V[index] = not text or text[0].isspace()
-        self.is_first_word_V = self.is_word_V & ~is_blank_V
+        self.is_first_word_V = self.is_word_V & marked(lambda _, text: not text[:1].isspace())
         """May open free words: those that begin with something to be seen."""
         self.number_ids = {char: tokenizer.token_id(char) for char in "0123456789."}
-        self.is_number_V[list(self.number_ids.values())] = True
+        numbers = frozenset(self.number_ids.values())
+        self.is_number_V = marked(lambda index, _: index in numbers)
+        """Digits and the decimal point."""
         if tokenizer.encode("10.5") != [self.number_ids[char] for char in "10.5"]:
             raise CheckpointError(
                 "the tokenizer joins digits to longer tokens; durations are written digit by "
@@ -55,35 +62,54 @@ def is_one_line(text: str) -> bool:
     return bool(text) and not any(unicodedata.category(c) in LINE_CATEGORIES for c in text)
 
 
-class Transcript:
-    """The token ids of one sequence, and the language model's memory of them."""
+class Memory(Protocol):
+    """What a transcript needs of a ``TokenMemory`` of one row."""
 
-    def __init__(self, llm: LanguageModel) -> None:
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Tokens that the one row remembers."""
+        ...
+
+    def read(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """Last hidden states ``(1, L, D)`` of new tokens, which are remembered."""
+        ...
+
+    def forget(self, row: int, length: int) -> None:
+        """Remember only the first ``length`` tokens of the row."""
+        ...
+
+
+class Transcript:
+    """The token ids of one sequence, and the language model's memory of them.
+
+    Args:
+        llm: what reads.
+        memory: of one row, free to be used; whatever is in it is forgotten. Where many texts
+            follow each other, one memory for all saves what it costs to make one.
+    """
+
+    def __init__(self, llm: LanguageModel, memory: Memory | None = None) -> None:
         self.llm = llm
-        self.cache = llm.new_cache()
+        self.memory = llm.new_memory() if memory is None else memory
+        self.memory.forget(0, 0)
         self.ids: list[int] = []
-        self._device = next(llm.parameters()).device
 
     def push(self, ids: Sequence[int]) -> None:
         """Append ids; they are fed when the model is next asked something."""
         self.ids.extend(ids)
 
     def next_logits(self) -> Tensor:
-        """Scores ``(V,)`` of the next token, on the CPU in float32."""
+        """Scores ``(V,)`` of the next token, in float32."""
         hidden_1LD = self.feed()
-        return self.llm.logits(hidden_1LD[0, -1]).float().cpu()
+        return self.llm.logits(hidden_1LD[0, -1]).float()
 
     def feed(self) -> Tensor:
         """Hidden states ``(1, L, D)`` of the ids not fed yet, in one forward."""
-        fed = int(self.cache.get_seq_length())
-        ids_1L = torch.tensor([self.ids[fed:]], device=self._device)
-        return self.llm.hidden_states(ids_1L, cache=self.cache)
+        return self.memory.read([self.ids[self.memory.lengths[0] :]])
 
     def rewind(self, length: int) -> None:
         """Forget all but the first ``length`` ids."""
-        num_forgotten = int(self.cache.get_seq_length()) - length
-        if num_forgotten > 0:
-            self.cache.crop(-num_forgotten)
+        self.memory.forget(0, length)
         del self.ids[length:]
 
 
