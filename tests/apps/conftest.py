@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
-from audiostory.models.checkpoint import save_pretrained
+from audiostory.models.model_folder import save_pretrained
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 
 

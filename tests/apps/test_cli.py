@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 import audiostory
 from audiostory.audio.waveform import load
+from tests.generate.released.stories import STORY, writing
 
 TELL = ("generate", "Rain falls, a door slams", "--duration", "5", "--seed", "7")
 
@@ -62,7 +64,7 @@ def test_an_edited_plan_renders_only_what_changed(call):
 
 def test_settings_reach_the_plan_and_the_track(call):
     words = ("--loudness", "-23", "--join", "linear", "--steps", "2", "--guidance", "1.5")
-    words += ("--evenness", "0.25")
+    words += ("--evenness", "0.25", "--solver", "adams_bashforth", "--sigma-shift", "2")
     result = call(*TELL, "-o", "a.wav", *words, "--overlap", "0.2", "--sample-rate", "16000")
     assert result.exit_code == 0, result.output
     settings = json.loads(Path("a.story.json").read_text())["settings"]
@@ -70,6 +72,8 @@ def test_settings_reach_the_plan_and_the_track(call):
     assert settings == {
         "guidance_scale": 1.5,
         "steps": 2,
+        "solver": "adams_bashforth",
+        "sigma_shift": 2.0,
         "overlap_s": 0.2,
         "join": "linear",
         "evenness": 0.25,
@@ -302,3 +306,48 @@ def test_a_real_ctrl_c_ends_with_130_and_can_be_resumed(model_dir, tmp_path):
     timer.cancel()
     assert process.returncode in (0, 130), told
     assert "Traceback" not in told
+
+
+RELEASE = ("--profile", "release", "--steps", "1")
+
+
+def test_a_plan_is_sounded_the_released_way_as_it_comes(call):
+    assert call("plan", *TELL[1:], "-o", "a.json").exit_code == 0
+    result = call("render", "a.json", "-o", "a.wav", *RELEASE)
+    assert result.exit_code == 0, result.output
+    assert soundfile.info("a.wav").subtype == "FLOAT"
+    assert soundfile.info("a.wav").samplerate == 32_000
+    assert "gain +0.0 dB" in result.stdout
+
+
+def test_a_story_is_told_the_released_way(call, monkeypatch):
+    monkeypatch.setattr("audiostory.generate.released.pipeline.decode", writing(STORY))
+    result = call(*TELL, "-o", "a.wav", *RELEASE, "--sample-rate", "16000")
+    assert result.exit_code == 0, result.output
+    assert "note: the model's clips last 3.5 s, not 5 s as asked" in result.stderr
+    plan = json.loads(Path("a.story.json").read_text())
+    assert [clip["caption"] for clip in plan["clips"]] == ["Rain falls.", "A dog barks."]
+    assert plan["settings"]["sample_rate_hz"] == soundfile.info("a.wav").samplerate == 16_000
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--loudness", "-20", "--overlap", "1"), "no --loudness, --overlap: leave it out"),
+        (("--resume",), "no --resume"),
+        (("--guidance", "0.5"), "guidance_scale is 0.5"),
+        (("--solver", "heun", "--sigma-shift", "2"), "no --solver, --sigma-shift"),
+    ],
+)
+def test_what_the_release_has_not_is_refused_and_not_ignored(call, words, told):
+    is_told(call(*TELL, "-o", "a.wav", *RELEASE, *words), told)
+    assert not Path("a.wav").exists()
+
+
+def test_the_released_way_writes_wav_alone(call):
+    is_told(call(*TELL, "-o", "a.mp3", *RELEASE), "name a .wav file")
+
+
+def test_a_model_that_cannot_write_freely_is_told_of(call, monkeypatch):
+    monkeypatch.setattr("audiostory.generate.released.pipeline.decode", writing("Rain."))
+    is_told(call(*TELL, "-o", "a.wav", *RELEASE), "finished no clip", "--profile story")

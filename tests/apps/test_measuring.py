@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
-from audiostory.models.checkpoint import save_pretrained
+from audiostory.evaluate import solver_distance
+from audiostory.generate.renderer import SamplingSettings
+from audiostory.models.model_folder import save_pretrained
 from tests.data.corpus import write_corpus
 from tests.tiny import tiny_model, tiny_tokenizer
 
@@ -32,6 +35,20 @@ def test_instructions_of_ones_own_are_planned_and_reported(tmp_path: Path, model
     assert told.exit_code == 0, told.stderr
     (result,) = json.loads((tmp_path / "report" / "reserve.json").read_text())["results"]
     assert result["id"] == "own-1"
+
+
+def test_ways_of_sampling_are_compared_and_reported(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solver_distance, "options_of", few_options)
+    told = run("solvers", "-o", tmp_path / "report", "--model", model, "--clips", 1)
+    assert told.exit_code == 0, told.stderr
+    assert "| euler 50 | 50 |" in told.stdout
+    assert (tmp_path / "report" / "solvers.json").is_file()
+
+
+def few_options(own: SamplingSettings) -> dict[str, SamplingSettings]:
+    return {"euler 50": replace(own, steps=50)}
 
 
 def test_a_missing_tagger_is_told_in_a_line(tmp_path: Path, model: Path) -> None:

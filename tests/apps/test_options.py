@@ -6,7 +6,9 @@ import pytest
 
 from audiostory.apps.options import (
     OPTION_NAMES,
+    OPTIONS_OF_RELEASE,
     Join,
+    check_release,
     given_settings,
     instruction_words,
     loudness_of,
@@ -40,6 +42,8 @@ def test_a_loudness_that_is_neither_is_refused():
 def test_a_value_out_of_range_is_refused_by_its_option():
     with pytest.raises(ConfigError, match="--steps is 0: it should be greater than"):
         settings_from({"steps": 0})
+    with pytest.raises(ConfigError, match="--solver is dopri5: it should be 'euler', 'midpoint'"):
+        settings_from({"solver": "dopri5"})
 
 
 def test_a_dash_reads_standard_input(monkeypatch):
@@ -52,3 +56,9 @@ def test_bytes_that_are_not_utf8_are_refused(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9")))
     with pytest.raises(InstructionError, match=r"byte 4.*iconv"):
         instruction_words("-")
+
+
+def test_options_that_the_release_has_not_are_refused_by_their_names():
+    check_release(dict.fromkeys(OPTIONS_OF_RELEASE), resume=False)
+    with pytest.raises(ConfigError, match="no --join, --temperature, --resume: leave it out"):
+        check_release({"steps": 3, "join": "linear"}, resume=True, temperature=0.5)

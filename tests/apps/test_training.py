@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
 from audiostory.models import audiostory as sizes
-from audiostory.models.checkpoint import from_pretrained
+from audiostory.models.model_folder import from_pretrained
 from audiostory.train import materials
 from tests.data.corpus import write_corpus
 from tests.tiny import tiny_config

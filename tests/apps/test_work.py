@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 import typer
 
+from audiostory.apps.options import OPTIONS_OF_RELEASE
 from audiostory.apps.outputs import TrackFiles
 from audiostory.apps.work import (
+    RELEASE_NAMES,
+    check_float_track,
     check_track,
     instruction_of,
     mistakes_told,
@@ -121,3 +124,13 @@ def test_a_plan_that_was_edited_while_it_sounded_is_left_alone(tmp_path, capsys,
     else:
         assert path.read_text() == edited
         assert "was edited meanwhile" in capsys.readouterr().err
+
+
+def test_every_option_of_the_released_way_has_its_setting():
+    assert set(RELEASE_NAMES) == set(OPTIONS_OF_RELEASE)
+
+
+def test_samples_as_they_come_need_a_file_that_holds_floats(tmp_path):
+    check_float_track(tmp_path / "a.wav")
+    with pytest.raises(OutputError, match=r"name a \.wav file"):
+        check_float_track(tmp_path / "a.mp3")

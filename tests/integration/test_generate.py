@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from audiostory.audio.waveform import load
-from audiostory.models.checkpoint import save_pretrained
+from audiostory.models.model_folder import save_pretrained
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 
 COMMAND = [sys.executable, "-c", "from audiostory.apps.cli import main; main()"]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from audiostory.audio.waveform import Waveform
-from audiostory.generate.catalogue import KNOWN_MODELS
 from audiostory.generate.pipeline import AudioStoryPipeline
 from audiostory.models.audiostory import NANO
+from audiostory.models.catalogue import KNOWN_MODELS
 from audiostory.story.plan import Plan
 from audiostory.story.types import Instruction
 

@@ -11,15 +11,17 @@ from typing import Annotated
 import typer
 
 import audiostory
-from audiostory.apps import measuring, options, training
+from audiostory.apps import batch, benching, importing, measuring, options, training
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
 from audiostory.apps.progress import show
 from audiostory.apps.work import (
+    check_float_track,
     check_new_plan,
     check_track,
     finish,
     instruction_of,
     loaded,
+    loaded_release,
     mistakes_told,
     resumed,
     screen,
@@ -28,7 +30,7 @@ from audiostory.apps.work import (
     with_plan_saved,
     with_settings,
 )
-from audiostory.generate.catalogue import DEFAULT_MODEL
+from audiostory.models.catalogue import DEFAULT_MODEL
 
 app = typer.Typer(
     name="audiostory",
@@ -71,8 +73,11 @@ def plan(  # noqa: PLR0913 - one parameter per option
     seed: options.Seed = 0,
     model: options.Model = None,
     device: options.Device = "cpu",
+    weights: options.Weights = None,
     temperature: options.Temperature = 0.0,
     steps: options.Steps = None,
+    solver: options.Solver = None,
+    sigma_shift: options.SigmaShift = None,
     guidance: options.Guidance = None,
     loudness: options.Loudness = None,
     evenness: options.Evenness = None,
@@ -88,6 +93,8 @@ def plan(  # noqa: PLR0913 - one parameter per option
         instruction = instruction_of(text, duration, seed)
         settings = options.given_settings(
             steps=steps,
+            solver=solver,
+            sigma_shift=sigma_shift,
             guidance_scale=guidance,
             loudness_lufs=loudness,
             evenness=evenness,
@@ -96,7 +103,7 @@ def plan(  # noqa: PLR0913 - one parameter per option
             sample_rate_hz=sample_rate,
         )
         check_can_write(output, overwrite=overwrite)
-        pipeline = loaded(model or DEFAULT_MODEL, device, temperature=temperature)
+        pipeline = loaded(model or DEFAULT_MODEL, device, weights=weights, temperature=temperature)
 
         steps_made = until_planned(
             pipeline.stream(instruction, seed=seed, settings=options.settings_from(settings))
@@ -112,8 +119,12 @@ def render(  # noqa: PLR0913 - one parameter per option
     output: Annotated[Path, typer.Option("--output", "-o", help="The track: wav, flac, ogg, mp3.")],
     *,
     model: options.Model = None,
+    profile: options.Way = options.Profile.STORY,
     device: options.Device = "cpu",
+    weights: options.Weights = None,
     steps: options.Steps = None,
+    solver: options.Solver = None,
+    sigma_shift: options.SigmaShift = None,
     guidance: options.Guidance = None,
     loudness: options.Loudness = None,
     evenness: options.Evenness = None,
@@ -133,6 +144,8 @@ def render(  # noqa: PLR0913 - one parameter per option
 
         settings = options.given_settings(
             steps=steps,
+            solver=solver,
+            sigma_shift=sigma_shift,
             guidance_scale=guidance,
             loudness_lufs=loudness,
             evenness=evenness,
@@ -140,13 +153,29 @@ def render(  # noqa: PLR0913 - one parameter per option
             overlap_s=overlap,
             sample_rate_hz=sample_rate,
         )
+        is_release = profile is options.Profile.RELEASE
+        if is_release:
+            options.check_release(settings, resume=resume)
+            check_float_track(output)
         plan = with_settings(load_plan(story), settings)
         may_replace = overwrite or resume
         rate_hz = plan.settings.sample_rate_hz
         check_track(files, rate_hz, overwrite=may_replace, picture=picture)
-        pipeline = loaded(model or plan.model.name, device)
-        steps_made = pipeline.stream(plan, store=store_for(files, clips_beside(story)))
-        finish(steps_made, files, picture=picture, overwrite=may_replace, quiet=quiet)
+        if is_release:
+            steps_made = loaded_release(
+                model or plan.model.name, device, settings, weights=weights
+            ).stream(plan)
+        else:
+            pipeline = loaded(model or plan.model.name, device, weights=weights)
+            steps_made = pipeline.stream(plan, store=store_for(files, clips_beside(story)))
+        finish(
+            steps_made,
+            files,
+            picture=picture,
+            overwrite=may_replace,
+            quiet=quiet,
+            subtype="FLOAT" if is_release else None,
+        )
 
 
 @app.command()
@@ -157,9 +186,13 @@ def generate(  # noqa: PLR0913 - one parameter per option
     duration: options.Duration = None,
     seed: options.Seed = 0,
     model: options.Model = None,
+    profile: options.Way = options.Profile.STORY,
     device: options.Device = "cpu",
+    weights: options.Weights = None,
     temperature: options.Temperature = 0.0,
     steps: options.Steps = None,
+    solver: options.Solver = None,
+    sigma_shift: options.SigmaShift = None,
     guidance: options.Guidance = None,
     loudness: options.Loudness = None,
     evenness: options.Evenness = None,
@@ -178,6 +211,8 @@ def generate(  # noqa: PLR0913 - one parameter per option
         instruction = instruction_of(text, duration, seed)
         settings = options.given_settings(
             steps=steps,
+            solver=solver,
+            sigma_shift=sigma_shift,
             guidance_scale=guidance,
             loudness_lufs=loudness,
             evenness=evenness,
@@ -185,6 +220,10 @@ def generate(  # noqa: PLR0913 - one parameter per option
             overlap_s=overlap,
             sample_rate_hz=sample_rate,
         )
+        is_release = profile is options.Profile.RELEASE
+        if is_release:
+            options.check_release(settings, resume=resume, temperature=temperature)
+            check_float_track(output)
         begun = None
         if resume and files.plan.exists():
             begun = resumed(files.plan, instruction, seed, model or DEFAULT_MODEL, settings)
@@ -192,21 +231,38 @@ def generate(  # noqa: PLR0913 - one parameter per option
         check_track(files, sample_rate, overwrite=may_replace, picture=picture)
         if begun is None:
             check_new_plan(files.plan, overwrite=overwrite)
-        pipeline = loaded(model or DEFAULT_MODEL, device, temperature=temperature)
-        steps_made = pipeline.stream(
-            begun or instruction,
-            seed=seed,
-            settings=options.settings_from(settings),
-            store=store_for(files),
-        )
+        if is_release:
+            released = loaded_release(model or DEFAULT_MODEL, device, settings, weights=weights)
+            steps_made = released.stream(instruction, seed=seed)
+        else:
+            pipeline = loaded(
+                model or DEFAULT_MODEL, device, weights=weights, temperature=temperature
+            )
+            steps_made = pipeline.stream(
+                begun or instruction,
+                seed=seed,
+                settings=options.settings_from(settings),
+                store=store_for(files),
+            )
         kept = with_plan_saved(steps_made, files.plan, overwrite=overwrite)
-        finish(kept, files, picture=picture, overwrite=may_replace, quiet=quiet)
+        finish(
+            kept,
+            files,
+            picture=picture,
+            overwrite=may_replace,
+            quiet=quiet,
+            subtype="FLOAT" if is_release else None,
+        )
         if not quiet:
             typer.echo(
                 f"plan: {files.plan}: edit it, then: audiostory render {files.plan} -o new.wav"
             )
 
 
+app.command()(batch.batch)
 for command in (training.compose, training.recipes, training.train, training.export):
     app.command()(command)
+app.command("import-release")(importing.import_release)
+app.command()(importing.doctor)
+app.command()(benching.bench)
 app.add_typer(measuring.app, name="evaluate")

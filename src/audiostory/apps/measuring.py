@@ -1,4 +1,4 @@
-"""Commands of those who measure: ``audiostory evaluate tagger | reserve | recognisability``."""
+"""Commands of those who measure: ``audiostory evaluate tagger | reserve | solvers`` and more."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiostory.apps.options import Debug, Model
+from audiostory.apps.options import Debug, Device, Model
 from audiostory.apps.work import loaded, mistakes_told, screen
-from audiostory.generate.catalogue import DEFAULT_MODEL
+from audiostory.models.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from audiostory.audio.waveform import Waveform
@@ -110,6 +110,24 @@ def recognisability(
             per_group=per_group,
             progress=tell,
         )
+        typer.echo(report.to_markdown())
+
+
+@app.command()
+def solvers(
+    output: Report,
+    *,
+    model: Model = None,
+    device: Device = "cpu",
+    clips: Annotated[int, typer.Option(min=1, help="Clips of 5 s that are sampled.")] = 24,
+    debug: Debug = False,
+) -> None:
+    """Sample the same clips in many ways: how far from 50 Euler steps, and in what time."""
+    with mistakes_told(debug=debug):
+        from audiostory.evaluate.solver_distance import measure_solvers
+
+        pipeline = loaded(model or DEFAULT_MODEL, device)
+        report = measure_solvers(pipeline, output, num_clips=clips, progress=tell)
         typer.echo(report.to_markdown())
 
 

@@ -23,6 +23,23 @@ class Join(StrEnum):
     NONE = "none"
 
 
+class WeightType(StrEnum):
+    """How a model's weights are held."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    INT4 = "int4"
+
+
+class Profile(StrEnum):
+    """Whose way a story is told."""
+
+    STORY = "story"
+    RELEASE = "release"
+
+
 Text = Annotated[
     str,
     typer.Argument(
@@ -51,10 +68,40 @@ Model = Annotated[
         show_default=False,
     ),
 ]
+Way = Annotated[
+    Profile,
+    typer.Option(
+        "--profile",
+        help="Whose way the story is told: ours, or that of the released code, number for number "
+        "(free text, 50 steps, linear joins of 3 s, 32 kHz, no loudness).",
+    ),
+]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+Weights = Annotated[
+    WeightType | None,
+    typer.Option(
+        help="Type of the weights; int8 and int4 store the language model in fewer bits.",
+        show_default="float32, on GPUs bfloat16",
+    ),
+]
 Steps = Annotated[
     int | None,
     typer.Option(help="Solver steps; fewer are faster.", show_default="the model's"),
+]
+Solver = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="euler, midpoint, heun or adams_bashforth (docs/solvers.md).",
+        show_default="the model's",
+    ),
+]
+SigmaShift = Annotated[
+    float | None,
+    typer.Option(
+        help="Where noise levels crowd: 1 spaces them evenly, more crowds them near noise.",
+        show_default="the model's",
+    ),
 ]
 Guidance = Annotated[
     float | None,
@@ -158,6 +205,8 @@ def loudness_of(text: str) -> float | None:
 OPTION_NAMES = {
     "guidance_scale": "--guidance",
     "steps": "--steps",
+    "solver": "--solver",
+    "sigma_shift": "--sigma-shift",
     "overlap_s": "--overlap",
     "join": "--join",
     "evenness": "--evenness",
@@ -165,6 +214,25 @@ OPTION_NAMES = {
     "sample_rate_hz": "--sample-rate",
 }
 """How a plan's settings are called on the command line."""
+
+
+OPTIONS_OF_RELEASE = ("steps", "guidance_scale", "sample_rate_hz")
+"""Settings that the released way has, too."""
+
+
+def check_release(given: dict[str, Any], *, resume: bool, temperature: float = 0.0) -> None:
+    """Nothing, if the released way has every option that was given.
+
+    Raises:
+        ConfigError: naming those it has not.
+    """
+    refused = [OPTION_NAMES[name] for name in given if name not in OPTIONS_OF_RELEASE]
+    refused += ["--temperature"] if temperature else []
+    refused += ["--resume"] if resume else []
+    if refused:
+        raise ConfigError(
+            f"--profile release has no {', '.join(refused)}: leave it out, or use --profile story"
+        )
 
 
 def settings_from(given: dict[str, Any]) -> PlanSettings:

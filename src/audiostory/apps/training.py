@@ -10,7 +10,7 @@ import typer
 
 from audiostory.apps.options import Debug, Device
 from audiostory.apps.work import mistakes_told
-from audiostory.generate.catalogue import resolve_model
+from audiostory.models.catalogue import resolve_model
 
 if TYPE_CHECKING:
     from audiostory.train.materials import Paths

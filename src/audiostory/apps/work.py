@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from audiostory.apps.options import instruction_words
+from audiostory.apps.options import WeightType, instruction_words
 from audiostory.apps.outputs import TrackFiles, check_can_write
 from audiostory.errors import AudioStoryError, ConfigError, OutputError, PlanError
-from audiostory.generate.catalogue import resolve_model
+from audiostory.models.catalogue import resolve_model
 
 if TYPE_CHECKING:
     from audiostory.generate.clip_store import FolderStore
     from audiostory.generate.narration import Progress
     from audiostory.generate.pipeline import AudioStoryPipeline
+    from audiostory.generate.released.pipeline import ReleasedPipeline
     from audiostory.story.plan import Plan
     from audiostory.story.types import Instruction
 
@@ -99,7 +100,13 @@ def check_new_plan(path: Path, *, overwrite: bool) -> None:
     check_can_write(path, overwrite=overwrite)
 
 
-def loaded(name_or_dir: str, device: str, *, temperature: float = 0.0) -> AudioStoryPipeline:
+def loaded(
+    name_or_dir: str,
+    device: str,
+    *,
+    weights: WeightType | None = None,
+    temperature: float = 0.0,
+) -> AudioStoryPipeline:
     """A pipeline with that model; a wrong name is told before torch is loaded."""
     resolve_model(name_or_dir)
 
@@ -108,7 +115,59 @@ def loaded(name_or_dir: str, device: str, *, temperature: float = 0.0) -> AudioS
     from audiostory.generate.transcript import Sampling
 
     reasoner = ReasonerConfig(sampling=Sampling(temperature=temperature))
-    return AudioStoryPipeline.from_pretrained(name_or_dir, device=device, reasoner=reasoner)
+    return AudioStoryPipeline.from_pretrained(
+        name_or_dir, device=device, reasoner=reasoner, **types_of(weights)
+    )
+
+
+def types_of(weights: WeightType | None) -> dict[str, Any]:
+    """What a type of weights means to those who load a model: ``dtype`` or ``quantize``."""
+    import torch
+
+    if weights is None:
+        return {}
+    if weights in (WeightType.INT8, WeightType.INT4):
+        return {"quantize": weights.value}
+    return {"dtype": getattr(torch, weights)}
+
+
+RELEASE_NAMES = {
+    "steps": "steps",
+    "guidance_scale": "guidance_scale",
+    "sample_rate_hz": "target_rate_hz",
+}
+"""How the released way calls the settings that it shares with plans."""
+
+
+def loaded_release(
+    name_or_dir: str, device: str, given: dict[str, Any], *, weights: WeightType | None = None
+) -> ReleasedPipeline:
+    """The released way with that model; a wrong name is told before torch is loaded.
+
+    Raises:
+        ConfigError: if a given setting cannot be.
+    """
+    resolve_model(name_or_dir)
+
+    from audiostory.generate.released.pipeline import ReleasedPipeline
+    from audiostory.generate.released.sound import ReleasedSettings
+
+    settings = ReleasedSettings(**{RELEASE_NAMES[name]: given[name] for name in given})
+    return ReleasedPipeline.from_pretrained(
+        name_or_dir, device=device, settings=settings, **types_of(weights)
+    )
+
+
+def check_float_track(path: Path) -> None:
+    """Nothing, if the file can hold samples as they come, however large.
+
+    Raises:
+        OutputError: if it cannot.
+    """
+    if path.suffix.lower() != ".wav":
+        raise OutputError(
+            f"{path}: --profile release writes samples as they are, unbounded: name a .wav file"
+        )
 
 
 def store_for(files: TrackFiles, *also: Path) -> FolderStore:
@@ -206,9 +265,24 @@ def with_plan_saved(
 
 
 def finish(
-    steps: Iterator[Progress], files: TrackFiles, *, picture: bool, overwrite: bool, quiet: bool
+    steps: Iterator[Progress],
+    files: TrackFiles,
+    *,
+    picture: bool,
+    overwrite: bool,
+    quiet: bool,
+    subtype: str | None = None,
 ) -> None:
-    """Follow the steps to the end, write the track and say what came of it."""
+    """Follow the steps to the end, write the track and say what came of it.
+
+    Args:
+        steps: from an instruction or a plan to a narration.
+        files: where the track and its picture go.
+        picture: whether to draw it.
+        overwrite: whether both may be replaced.
+        quiet: say nothing.
+        subtype: encoding of the track; None is the usual one of its kind.
+    """
     from audiostory.apps.progress import show
     from audiostory.audio.waveform import save
     from audiostory.generate.narration import NarrationReady
@@ -217,7 +291,7 @@ def finish(
     last = show(steps, screen(quiet=quiet))
     assert isinstance(last, NarrationReady)
     narration = last.narration
-    save(narration.waveform, files.track, overwrite=overwrite)
+    save(narration.waveform, files.track, overwrite=overwrite, subtype=subtype)
     if picture:
         from audiostory.audio.picture import draw_story
 
