@@ -12,7 +12,7 @@ from tests.released_folder import write_tangoflux
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory) -> TangoFluxGenerator:
     folder = write_tangoflux(tmp_path_factory.mktemp("t") / "TangoFlux", max_frames=6000)
-    return TangoFluxGenerator.from_folder(folder)
+    return TangoFluxGenerator.from_pretrained(str(folder))
 
 
 def test_a_text_becomes_a_sound_of_the_length_asked_for(generator):

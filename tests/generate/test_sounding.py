@@ -107,6 +107,7 @@ def test_where_memory_did_not_suffice_the_plan_says_so(pipeline, plan, monkeypat
             raise torch.OutOfMemoryError
         return latents(self, takes, conditions, settings)
 
+    monkeypatch.setattr(pipeline.renderer, "has_shrunk", False)
     usual = pipeline.render(plan)
     monkeypatch.setattr(pipeline.renderer, "max_batch_frames", 384)
     monkeypatch.setattr(Renderer, "latents", small)

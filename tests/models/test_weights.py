@@ -43,7 +43,7 @@ def test_a_filled_model_computes_what_the_first_one_does():
     model, copy = tiny_model(), without_weights(tiny_config())
     for name, value in stored(model).items():
         fill(copy, name, value, device="cpu", dtype=torch.float32)
-    copy = finished(copy, device="cpu", dtype=torch.float32)
+    copy = finished(copy, device="cpu")
     ids_BL = torch.tensor([[1, 2, 3]])
     assert torch.equal(copy.llm.hidden_states(ids_BL), model.llm.hidden_states(ids_BL))
     assert not copy.training
@@ -54,7 +54,7 @@ def test_tied_weights_are_stored_once_and_stay_tied():
     copy = without_weights(tiny_config())
     for name, value in stored(tiny_model()).items():
         fill(copy, name, value, device="cpu", dtype=torch.float32)
-    network = finished(copy, device="cpu", dtype=torch.float32).llm.network
+    network = finished(copy, device="cpu").llm.network
     assert network.lm_head.weight is network.model.embed_tokens.weight
 
 
@@ -82,7 +82,7 @@ def test_a_model_with_a_hole_is_not_finished():
         if name != "bridge.semantic_head.0.bias":
             fill(copy, name, value, device="cpu", dtype=torch.float32)
     with pytest.raises(CheckpointError, match=r"got no bridge\.semantic_head\.0\.bias"):
-        finished(copy, device="cpu", dtype=torch.float32)
+        finished(copy, device="cpu")
 
 
 def test_every_kind_of_misfit_is_put_in_words():

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from audiostory.apps.importing import Number
+from audiostory.apps.importing import FloatType
 from audiostory.apps.options import Debug, Device, Overwrite
 from audiostory.apps.outputs import check_can_write
 from audiostory.apps.work import mistakes_told, screen
@@ -26,7 +26,7 @@ def bench(  # noqa: PLR0913 - one parameter per option
     ] = None,
     device: Device = "cpu",
     dtype: Annotated[
-        Number | None, typer.Option(help="Type of the weights.", show_default="the device's")
+        FloatType | None, typer.Option(help="Type of the weights.", show_default="the device's")
     ] = None,
     duration: Annotated[float, typer.Option(min=5.0, help="Length of the story in seconds.")] = 60,
     clips: Annotated[int, typer.Option(min=1, max=50, help="Clips in it.")] = 5,

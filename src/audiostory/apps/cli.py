@@ -106,7 +106,9 @@ def plan(  # noqa: PLR0913 - one parameter per option
         pipeline = loaded(model or DEFAULT_MODEL, device, weights=weights, temperature=temperature)
 
         steps_made = until_planned(
-            pipeline.stream(instruction, seed=seed, settings=options.settings_from(settings))
+            pipeline.stream(
+                instruction, seed=seed, settings=options.settings_from(settings), ahead=False
+            )
         )
         show(with_plan_saved(steps_made, output, overwrite=overwrite), screen(quiet=quiet))
         if not quiet:

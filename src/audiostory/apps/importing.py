@@ -19,7 +19,7 @@ DOCTORS_STORY = (
 """What the doctor has a model tell when it looks at its scale."""
 
 
-class Number(StrEnum):
+class FloatType(StrEnum):
     """Types that weights are stored and computed in."""
 
     FLOAT32 = "float32"
@@ -40,7 +40,7 @@ def import_release(  # noqa: PLR0913 - one parameter per option
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model folder to write.")],
     *,
-    dtype: Annotated[Number, typer.Option(help="How weights are stored.")] = Number.BFLOAT16,
+    dtype: Annotated[FloatType, typer.Option(help="How weights are stored.")] = FloatType.BFLOAT16,
     base: Annotated[
         Path | None, typer.Option(help="Folder of Qwen2.5-3B-Instruct.", show_default="looked for")
     ] = None,

@@ -51,12 +51,35 @@ def mistakes_told(*, debug: bool, files: TrackFiles | None = None) -> Iterator[N
         text = f"error: {error}".encode(errors="replace").decode()
         screen().print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(MISTAKE) from None
+    except (RuntimeError, MemoryError) as error:
+        reason = device_trouble(error)
+        if debug or reason is None:
+            raise
+        if files is not None and files.clips.is_dir():
+            reason += f"; finished clips are kept in {files.clips}: --resume goes on from there"
+        screen().print(f"error: {reason}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(MISTAKE) from None
     except KeyboardInterrupt:
         text = "stopped"
         if files is not None and files.clips.is_dir():
             text += f": finished clips are kept in {files.clips}; --resume goes on from there"
         screen().print(text, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def device_trouble(error: Exception) -> str | None:
+    """What is wrong with the machine that computes, and the way out; None for other errors."""
+    import torch
+
+    first_line = str(error).partition("\n")[0]
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return (
+            f"memory does not suffice ({first_line}): free some, take a smaller model, "
+            "--weights bfloat16 or int8, or another --device"
+        )
+    if isinstance(error, torch.AcceleratorError) or "CUDA error" in first_line:
+        return f"the device failed ({first_line}): look after it, or compute on another --device"
+    return None
 
 
 def instruction_of(text: str, duration_s: float | None, seed: int) -> Instruction:
@@ -240,7 +263,7 @@ def until_planned(steps: Iterator[Progress]) -> Iterator[Progress]:
 def with_plan_saved(
     steps: Iterator[Progress], path: Path, *, overwrite: bool
 ) -> Iterator[Progress]:
-    """The same steps; the plan is on disk before the first clip, and at the end with its gain."""
+    """The same steps; the plan is on disk as soon as it is made, and at the end with its gain."""
     from audiostory.generate.narration import NarrationReady, StorylineReady
     from audiostory.story.plan_file import load_plan, save_plan
 

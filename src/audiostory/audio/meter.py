@@ -94,7 +94,10 @@ def _peaks_around(row: Samples, sample_rate_hz: int) -> Samples:
     steep = soxr.resample(row, sample_rate_hz, OVERSAMPLING * sample_rate_hz)
     steep = np.pad(steep, (0, num_dense))[:num_dense]
     dense = np.maximum(np.abs(steep), np.abs(resample_poly(row, OVERSAMPLING, 1)))
-    return np.maximum(dense.reshape(-1, OVERSAMPLING).max(axis=1), np.abs(row))
+    highest = np.abs(row)
+    for place in range(OVERSAMPLING):  # far quicker than a maximum over an axis of four
+        highest = np.maximum(highest, dense[place::OVERSAMPLING])
+    return highest
 
 
 def gated_lufs(energies_K: Frames, num_samples: int, sample_rate_hz: int) -> float:

@@ -11,8 +11,10 @@ from audiostory.audio.loudness import normalize
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import InstructionError
 from audiostory.generate.narration import Narration
+from audiostory.models.companions import fetch_companion
+from audiostory.models.hub import fetched
 from audiostory.models.tangoflux import TANGOFLUX_FLOW
-from audiostory.models.tangoflux_checkpoint import LoadedTangoFlux, read_tangoflux
+from audiostory.models.tangoflux_checkpoint import FILES, LoadedTangoFlux, read_tangoflux
 from audiostory.story.plan import PlanModel, PlanSettings, plan_of
 from audiostory.story.stated import stated_duration
 from audiostory.story.types import Clip, Event, Instruction, Story, Storyline
@@ -33,13 +35,22 @@ class TangoFluxGenerator:
         self.codec = loaded.codec
 
     @classmethod
-    def from_folder(cls, folder: Path, *, device: str = "cpu") -> TangoFluxGenerator:
-        """The generator in the folder of declare-lab/TangoFlux.
+    def from_pretrained(
+        cls,
+        name_or_dir: str = "declare-lab/TangoFlux",
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> TangoFluxGenerator:
+        """The generator in a folder, or from the hub, with the text encoder that it needs.
 
         Raises:
-            CheckpointError: if its files are missing or damaged.
+            CheckpointError: if its files are missing or damaged, or the hub does not give them.
         """
-        return cls(read_tangoflux(folder, device=device))
+        folder, text_encoder = Path(name_or_dir), None
+        if not folder.is_dir():
+            folder, text_encoder = fetched(name_or_dir, FILES), fetch_companion("text_encoder")
+        return cls(read_tangoflux(folder, text_encoder=text_encoder, device=device, dtype=dtype))
 
     @property
     def max_duration_s(self) -> float:

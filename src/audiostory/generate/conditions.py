@@ -193,6 +193,14 @@ class ConditionReader:
             for index, tokens in self.tokens_of(window).items()
         }
 
+    def up_to(self, window: Window, index: int) -> Window:
+        """The window with just the clips that decide the condition of one of them."""
+        clips = window.clips.items()
+        wanted = {
+            k: clip for k, clip in clips if k == index or self.sees_earlier_clips and k < index
+        }
+        return replace(window, clips=wanted)
+
     @torch.no_grad()
     def tokens_of(self, window: Window) -> dict[int, BridgeTokens]:
         """The bridge tokens of each clip of the window, by the clip's index."""

@@ -79,6 +79,8 @@ class Renderer:
 
     def __init__(self, model: AudioStoryModel) -> None:
         self.model = model
+        self.has_shrunk = False
+        """Whether memory did not suffice for the batches it made at first."""
         self.sample_rate_hz: int = model.codec.sample_rate_hz
         self.max_batch_frames = frames_at_once(model.dit)
         """Latent frames denoised together, padding included; fewer once memory did not suffice."""
@@ -150,6 +152,7 @@ class Renderer:
                 "--steps do not help"
             )
         self.max_batch_frames = len(takes) * longest.num_frames // 2
+        self.has_shrunk = True
         log.warning(
             "%d sounds at once do not fit into the memory of %s: going on with at most %d frames "
             "at once",

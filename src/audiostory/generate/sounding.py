@@ -55,7 +55,6 @@ class Sounding:
         self.plan = plan
         self.store = store
         self.renderer = renderer or Renderer(model)
-        self._frames_at_first = self.renderer.max_batch_frames
         self.reader = ConditionReader(model, tokenizer)
         self.settings = settings_of(plan, model)
         self.windows = windows_of(plan, reading)
@@ -71,13 +70,16 @@ class Sounding:
     @property
     def notes(self) -> list[str]:
         """What had to be done in another way than usual, in the reader's words."""
-        if self.renderer.max_batch_frames == self._frames_at_first:
+        if not self.renderer.has_shrunk:
             return []
         return ["memory did not suffice for the usual batches: sounded in smaller ones"]
 
     def clip(self, index: int) -> ClipReady:
         """One clip, before the others: its takes are made in batches of their own."""
         missing = [take for take in self.takes[index] if self._find(take) is None]
+        if missing and index not in self._conditions:
+            (window,) = (window for window in self.windows if index in window.clips)
+            self._conditions |= self.reader.read(self.reader.up_to(window, index))
         for batch in batches_of(missing, self.renderer.max_batch_frames):
             self._render(batch)
         return self._ready(index, is_reused=not missing)

@@ -98,6 +98,7 @@ class Transcript:
         """Append ids; they are fed when the model is next asked something."""
         self.ids.extend(ids)
 
+    @torch.inference_mode()
     def next_logits(self) -> Tensor:
         """Scores ``(V,)`` of the next token, in float32."""
         hidden_1LD = self.feed()
@@ -138,4 +139,4 @@ class Sampling:
         if self.temperature == 0:
             return int(masked_V.argmax())
         shares_V = (masked_V / self.temperature).softmax(dim=0)
-        return int(torch.multinomial(shares_V, 1, generator=rng))
+        return int(torch.multinomial(shares_V.to(rng.device), 1, generator=rng))

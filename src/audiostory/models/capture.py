@@ -7,6 +7,7 @@ on CUDA the work is simply done.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 import torch
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 Work = Callable[..., Tensor]
 """Tensors to one tensor, without looking at their values on the CPU."""
+WHOLE_DEVICE = threading.Lock()
+"""Held by whoever captures a graph, or waits until a device has done all it was asked to."""
 WARM_UPS = 3
 """Runs before capturing, in which kernels choose themselves."""
 
@@ -45,17 +48,22 @@ class _Graph:
     """A captured piece of work and the memory that it reads and writes."""
 
     def __init__(self, work: Work, *examples: Tensor) -> None:
+        self.work = work  # and with it every tensor that the graph goes on reading
         self.inputs = [example.clone() for example in examples]
+        self.graph = torch.cuda.CUDAGraph()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UPS):
                 work(*self.inputs)
+            # other threads may go on computing meanwhile, but neither capture nor wait for the
+            # whole device
+            with (
+                WHOLE_DEVICE,
+                torch.cuda.graph(self.graph, stream=stream, capture_error_mode="thread_local"),
+            ):
+                self.output = work(*self.inputs)
         torch.cuda.current_stream().wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        # other threads may go on computing while this one captures
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-            self.output = work(*self.inputs)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """What the work makes of other inputs, the caller's own."""

@@ -1,8 +1,9 @@
 """The released AudioStory-3B: its names, its files, and how they become a model of ours.
 
 The release is one pickle of all trained weights and a Hydra tree; vocabulary, sizes and autoencoder
-come from its companions (``companions.py``). Its names occur in this file and nowhere else. All
-that does not fit is named in one error; only what generation never uses is left out.
+come from its companions (``companions.py``). The names of its tensors occur in this file and
+nowhere else. All that does not fit is named in one error; only what generation never uses is left
+out.
 
 Sources: the key layout and defaults of TencentARC/AudioStory at 899d4f9 and declare-lab/TangoFlux;
 AudioStory Sec. 4.
@@ -10,6 +11,7 @@ AudioStory Sec. 4.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,6 +45,8 @@ from audiostory.models.weights import (
     without_numbers,
     without_weights,
 )
+
+log = logging.getLogger(__name__)
 
 RELEASE_NAMES = (
     ("seedx.llm.base_model.model.", "llm.network."),
@@ -136,6 +140,7 @@ def read_release(
     config = released_config(files, {name: origin.shape for name, origin in origins.items()})
     tokenizer = released_tokenizer(files, config)
     if config.audio_encoder is None:
+        log.info("no whisper-large-v3 beside %s: the model is deaf", files.folder)
         origins = {k: v for k, v in origins.items() if not k.startswith("audio_encoder.")}
     origins |= _companions_weights(files)
     target = config if not merge_lora else replace(config, llm=replace(config.llm, lora=None))
@@ -148,9 +153,8 @@ def read_release(
     check_memory(size_of(shapes_of(model), dtype), device)
     for name, value in _values(model, origins, config):
         fill(model, name, value, device=device, dtype=type_of(name, dtype))
-    model = finished(model, device=device, dtype=dtype)
-    model.bridge.set_null(null_SD.to(device, dtype))
-    return Pretrained(model, tokenizer)
+    fill(model, "bridge.null_condition", null_SD[None], device=device, dtype=dtype)
+    return Pretrained(finished(model, device=device), tokenizer)
 
 
 def _trained(files: ReleaseFiles) -> tuple[dict[str, Origin], list[str]]:

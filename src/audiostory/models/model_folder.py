@@ -121,7 +121,7 @@ def from_pretrained(
     model = without_weights(config)
     check_memory(size_of(shapes_of(model), dtype), device)
     _fill_from(model, shards, device=device, dtype=dtype)
-    return Pretrained(finished(model, device=device, dtype=dtype), tokenizer)
+    return Pretrained(finished(model, device=device), tokenizer)
 
 
 def read_config(folder: Path) -> AudioStoryConfig:

@@ -41,22 +41,23 @@ def load_pretrained(
     """
     folder = resolve_model(name_or_dir)
     dtype = dtype or dtype_for(device)
+    first = device if quantize is None else "cpu"  # whole, it may not fit the device
     if is_release(folder):
         from audiostory.models.checkpoint import read_release  # slow, and only needed here
 
         files = find_release(folder, may_fetch=not Path(name_or_dir).is_dir())
-        loaded = read_release(files, device=device, dtype=dtype)
+        loaded = read_release(files, device=first, dtype=dtype)
     else:
-        loaded = from_pretrained(folder, device=device, dtype=dtype)
+        loaded = from_pretrained(folder, device=first, dtype=dtype)
     if quantize is not None:
-        quantization.quantize(loaded.model, quantize)
+        quantization.quantize(loaded.model, quantize, device)
     return loaded
 
 
 def variant_of(fingerprint: str, dtype: torch.dtype, quantize: Bits | None) -> str:
     """A fingerprint of weights held in some type: those in float32 have the files' own."""
-    kind = quantize or str(dtype).removeprefix("torch.")
-    return fingerprint if kind == "float32" else f"{fingerprint}-{kind}"
+    kinds = [str(dtype).removeprefix("torch.")] if dtype != torch.float32 else []
+    return "-".join([fingerprint, *kinds, *([quantize] if quantize else [])])
 
 
 def dtype_for(device: torch.device | str) -> torch.dtype:

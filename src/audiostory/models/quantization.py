@@ -32,12 +32,15 @@ KINDS: dict[str, Callable[[Any], Any]] = {"int8": _int8, "int4": _int4}
 """How weights can be stored, and torchao's name for it."""
 
 
-def quantize(model: AudioStoryModel, bits: Bits) -> None:
-    """Store the language model's projections in fewer bits, in place.
+def quantize(model: AudioStoryModel, bits: Bits, device: torch.device | str = "cpu") -> None:
+    """Store the language model's projections in fewer bits, in place, and move the model.
+
+    Projections go to the device one by one, so that the whole model never has to fit there.
 
     Args:
-        model: loaded, LoRA merged, in the type it is to compute in.
+        model: loaded on the CPU, LoRA merged, in the type it is to compute in.
         bits: ``int8`` on any device; ``int4`` on CUDA in bfloat16.
+        device: where the model goes.
 
     Raises:
         ConfigError: if there is no such kind, or it does not go with device, type or LoRA.
@@ -48,13 +51,17 @@ def quantize(model: AudioStoryModel, bits: Bits) -> None:
     weight = next(model.llm.parameters())
     if model.llm.config.lora is not None:
         raise ConfigError("a language model with a LoRA is not quantized: merge it before")
-    if bits == "int4" and (weight.device.type != "cuda" or weight.dtype != torch.bfloat16):
+    device = torch.device(device)
+    if bits == "int4" and (device.type != "cuda" or weight.dtype != torch.bfloat16):
         raise ConfigError(
-            f"int4 weights need CUDA and bfloat16, this model is {weight.dtype} on "
-            f"{weight.device}: use int8, or --device cuda"
+            f"int4 weights need CUDA and bfloat16, this model is {weight.dtype} on {device}: use "
+            "int8, or --device cuda"
         )
     library = require("torchao.quantization", extra="quantize")
-    library.quantize_(model.llm.network.model, KINDS[bits](library), filter_fn=is_projection)
+    library.quantize_(
+        model.llm.network.model, KINDS[bits](library), filter_fn=is_projection, device=device
+    )
+    model.to(device)
 
 
 def is_projection(module: nn.Module, name: str) -> bool:

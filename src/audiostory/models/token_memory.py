@@ -8,7 +8,8 @@ Sources: Qwen2, arXiv:2407.10671; rotary positions, arXiv:2104.09864; grouped-qu
 arXiv:2305.13245.
 
 Shapes: ``B`` texts (rows), ``L`` new tokens, ``K`` places looked at, ``D`` the model's width,
-``Q`` query heads, ``G`` query heads per key head, ``N`` key heads, ``d`` width of a head.
+``Q`` query heads, ``G`` query heads per key head, ``N`` key heads, ``X`` both kinds of heads,
+``d`` width of a head.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 FIRST_PLACES = 512
 """Places that a row has at first; it grows as it fills."""
-GRAPH_PLACES = 256
-"""On CUDA, tokens look at multiples of as many places: one graph serves them all."""
+FIRST_PLACES_CUDA = 2048
+"""The same on CUDA, where tokens look at all places of their row, so that one graph serves them."""
 ALL_ROWS = slice(None)
 
 
@@ -51,10 +52,12 @@ class TokenMemory:
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
         self._turns: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
-        self._graphs: dict[int, Work] = {}
-        self._make_room(min(FIRST_PLACES, llm.config.max_positions))
+        self._step: Work | None = None
+        on_cuda = self._weight.device.type == "cuda"
+        first = FIRST_PLACES_CUDA if on_cuda else FIRST_PLACES
+        self._make_room(min(first, llm.config.max_positions))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def read(self, ids: Sequence[Sequence[int]], rows: slice = ALL_ROWS) -> Tensor:
         """Last hidden states ``(B, L, D)`` of new tokens, which are remembered.
 
@@ -72,9 +75,9 @@ class TokenMemory:
         longest = max(map(len, ids))
         starts = [self.lengths[row] for row in chosen]
         ends = [start + len(text) for start, text in zip(starts, ids, strict=True)]
-        if max(ends) > self.llm.config.max_positions:
+        if max(starts) + longest > self.llm.config.max_positions:
             raise ShapeError(
-                f"the sequence has {max(ends)} tokens; this model reads at most "
+                f"the sequence has {max(starts) + longest} tokens; this model reads at most "
                 f"{self.llm.config.max_positions}: tell the story in shorter passages"
             )
         self._make_room(max(starts) + longest)
@@ -85,7 +88,7 @@ class TokenMemory:
         positions_BL = starts_B1 + torch.arange(longest, device=device)
         num_places = max(starts) + longest
         if device.type == "cuda" and longest == 1 and len(chosen) == self.num_rows:
-            hidden_BLD = self._replayed(ids_BL, positions_BL, num_places)
+            hidden_BLD = self._replayed(ids_BL, positions_BL)
         else:
             hidden_BLD = self._forward(ids_BL, positions_BL, num_places, rows)
         for row, end in zip(chosen, ends, strict=True):
@@ -129,14 +132,16 @@ class TokenMemory:
         allowed_B1LK = (places_K <= positions_BL[..., None])[:, None]
         turns_BL1d = [turn_Kd[positions_BL][:, :, None] for turn_Kd in self._turns]
         hidden_BLD = network.embed_tokens(ids_BL)
+        rows_B1 = torch.arange(len(ids_BL), device=ids_BL.device)[:, None]
+        num_queries = self.llm.config.num_heads
         for index, layer in enumerate(network.layers):
             normed_BLD = _normed(layer.input_layernorm, hidden_BLD)
-            query_BLQd, key_BLNd, value_BLNd = self._projected(layer.self_attn, normed_BLD)
-            query_BLQd = _turned(query_BLQd, *turns_BL1d)
+            asked_BLXd, value_BLNd = self._projected(layer.self_attn, normed_BLD)
+            turned_BLXd = _turned(asked_BLXd, *turns_BL1d)
+            query_BLQd = turned_BLXd[:, :, :num_queries]
             keys_BKNd = self._keys[index][rows]
             values_BKNd = self._values[index][rows]
-            rows_B1 = torch.arange(len(ids_BL), device=ids_BL.device)[:, None]
-            keys_BKNd[rows_B1, positions_BL] = _turned(key_BLNd, *turns_BL1d)
+            keys_BKNd[rows_B1, positions_BL] = turned_BLXd[:, :, num_queries:]
             values_BKNd[rows_B1, positions_BL] = value_BLNd
             found_BLD = _attended(
                 query_BLQd, keys_BKNd[:, :num_places], values_BKNd[:, :num_places], allowed_B1LK
@@ -146,12 +151,12 @@ class TokenMemory:
             hidden_BLD = hidden_BLD + layer.mlp(normed_BLD)
         return _normed(network.norm, hidden_BLD)
 
-    def _projected(self, attention: Any, normed_BLD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries ``(B, L, Q, d)``, keys and values ``(B, L, N, d)``."""
+    def _projected(self, attention: Any, normed_BLD: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries, then keys ``(B, L, X, d)``, which are turned alike; values ``(B, L, N, d)``."""
         config = self.llm.config
+        asked_BLX = torch.cat([attention.q_proj(normed_BLD), attention.k_proj(normed_BLD)], dim=-1)
         return (
-            attention.q_proj(normed_BLD).unflatten(-1, (config.num_heads, -1)),
-            attention.k_proj(normed_BLD).unflatten(-1, (config.num_kv_heads, -1)),
+            asked_BLX.unflatten(-1, (config.num_heads + config.num_kv_heads, -1)),
             attention.v_proj(normed_BLD).unflatten(-1, (config.num_kv_heads, -1)),
         )
 
@@ -173,18 +178,17 @@ class TokenMemory:
                 new_BKNd[:, : self._num_places] = old_BKNd
         self._keys, self._values, self._turns = keys, values, turns
         self._num_places = places
-        self._graphs.clear()
+        self._step = None
 
-    def _replayed(self, ids_B1: Tensor, positions_B1: Tensor, num_places: int) -> Tensor:
-        """One token a row through a captured graph (CUDA)."""
-        rounded = min(-(-num_places // GRAPH_PLACES) * GRAPH_PLACES, self._num_places)
-        if rounded not in self._graphs:
-            self._graphs[rounded] = captured(
-                lambda ids, positions: self._forward(ids, positions, rounded, ALL_ROWS),
+    def _replayed(self, ids_B1: Tensor, positions_B1: Tensor) -> Tensor:
+        """One token a row through a captured graph (CUDA), looking at every place there is."""
+        if self._step is None:
+            self._step = captured(
+                lambda ids, positions: self._forward(ids, positions, self._num_places, ALL_ROWS),
                 ids_B1,
                 positions_B1,
             )
-        return self._graphs[rounded](ids_B1, positions_B1)
+        return self._step(ids_B1, positions_B1)
 
 
 def _turns_of(
@@ -207,7 +211,11 @@ def _turned(states_BLNd: Tensor, cosine_BL1d: Tensor, sine_BL1d: Tensor) -> Tens
 def _normed(norm: Any, hidden_BLD: Tensor) -> Tensor:
     """What the network's RMSNorm makes of hidden states."""
     weight: nn.Parameter = norm.weight
-    return functional.rms_norm(hidden_BLD, weight.shape, weight, norm.variance_epsilon)
+    if hidden_BLD.device.type == "cuda":  # there it is one kernel, on CPUs slower than its parts
+        return functional.rms_norm(hidden_BLD, weight.shape, weight, norm.variance_epsilon)
+    power_BL1 = hidden_BLD.float().square().mean(dim=-1, keepdim=True)
+    scaled_BLD = hidden_BLD * torch.rsqrt(power_BL1 + norm.variance_epsilon)
+    return scaled_BLD.to(weight.dtype) * weight
 
 
 def _attended(

@@ -90,7 +90,6 @@ def listed(problems: list[str]) -> str:
     return "; ".join(problems[:MOST_MISFITS]) + (f"; and {more} more" if more > 0 else "")
 
 
-@torch.no_grad()
 def type_of(name: str, dtype: torch.dtype) -> torch.dtype:
     """The type of a model's weight where it is to compute in ``dtype``.
 
@@ -99,6 +98,7 @@ def type_of(name: str, dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if name.startswith(EXACT) else dtype
 
 
+@torch.no_grad()
 def fill(
     model: nn.Module,
     name: str,
@@ -133,10 +133,8 @@ def size_of(shapes: Shapes, dtype: torch.dtype) -> int:
     return sum(math.prod(shape) * type_of(name, dtype).itemsize for name, shape in shapes.items())
 
 
-def finished(
-    model: AudioStoryModel, *, device: torch.device | str, dtype: torch.dtype
-) -> AudioStoryModel:
-    """The filled model in evaluation mode, what was never stored included.
+def finished(model: AudioStoryModel, *, device: torch.device | str) -> AudioStoryModel:
+    """The filled model in evaluation mode; what was never stored keeps the type it was made in.
 
     Raises:
         CheckpointError: if a parameter was given no numbers.
@@ -144,10 +142,7 @@ def finished(
     model.llm.network.tie_weights()
     if empty := [name for name, value in stored(model).items() if value.is_meta]:
         raise CheckpointError(f"the model got no {listed(empty)}")
-    model = model.to(device)
-    for name, part in model.named_children():
-        part.to(dtype=type_of(f"{name}.", dtype))
-    return model.eval()
+    return model.to(device).eval()
 
 
 def check_memory(num_bytes: int, device: torch.device | str) -> None:

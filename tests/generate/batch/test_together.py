@@ -58,6 +58,7 @@ def folder(tmp_path, pipeline) -> BatchFolder:
 def _bound_stays(pipeline, monkeypatch):
     """What a test shrinks is as before afterwards; no thread outlives it."""
     monkeypatch.setattr(pipeline.renderer, "max_batch_frames", pipeline.renderer.max_batch_frames)
+    monkeypatch.setattr(pipeline.renderer, "has_shrunk", False)
     before = set(threading.enumerate())
     yield
     assert set(threading.enumerate()) <= before

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.capture import WHOLE_DEVICE
 from audiostory.models.llm import LanguageModel
 
 MOST_BYTES = 4 * 1024**3
@@ -84,4 +85,5 @@ def best_time(work: Callable[[], object], device: torch.device, *, repeats: int 
 def synchronize(device: torch.device) -> None:
     """Wait until a device has done what it was asked to."""
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        with WHOLE_DEVICE:
+            torch.cuda.synchronize(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,7 @@ def reset_peak(device: torch.device) -> None:
     """Count the peak of memory from now on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    elif CLEAR.exists():
+    elif os.access(CLEAR, os.W_OK):
         CLEAR.write_text(RESET_PEAK)
 
 
@@ -63,7 +64,7 @@ def peak_of(device: torch.device) -> int | None:
     """Most bytes in use since ``reset_peak``."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if not STATUS.exists():
+    if not os.access(CLEAR, os.W_OK):
         return None
     lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
     return int(lines["VmHWM"].split()[0]) * 1024

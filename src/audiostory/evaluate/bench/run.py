@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -32,10 +32,10 @@ class Timing:
     first_clip_s: float
     planning_s: float
     rendering_s: float
-    tokens_per_s: float
-    """Tokens of the story over the time of planning."""
-    clip_s_per_s: float
-    """Seconds of clips over the time of rendering."""
+    tokens_per_s: float | None
+    """Tokens of the story over the time of planning; None where clips were sounded meanwhile."""
+    clip_s_per_s: float | None
+    """Seconds of clips over the time of rendering; None where that began before."""
     peak_bytes: int | None
     speedup: float
     """How many times faster than the release's schedule: the median of the turns' ratios."""
@@ -59,8 +59,8 @@ class Limits:
     """Of a large matrix product, in 10^12 operations per second."""
     dit_limit: float
     """Clip-seconds per second if arithmetic were all there is to do."""
-    dit_share: float
-    """Clip-seconds per second of ours over that limit."""
+    dit_share: float | None
+    """Clip-seconds per second of ours over that limit; None where planning went on meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +86,10 @@ def run_bench(
         tell: is told what is being done.
     """
     settings = ReleasedSettings()
+    _ = subject.vocabulary  # part of loading
+    tell("warming up")
+    for schedule in SCHEDULES.values():
+        schedule(subject.shortened(), replace(settings, steps=1))
     told: dict[str, list[Told]] = {name: [] for name in SCHEDULES}
     for turn in range(turns):
         for name in list(SCHEDULES)[:: 1 if turn % 2 == 0 else -1]:
@@ -117,8 +121,8 @@ def timing_of(name: str, runs: Sequence[Told], reference: Sequence[Told]) -> Tim
         first_clip_s=median(run.watch.first_clip_s for run in runs),
         planning_s=planning_s,
         rendering_s=rendering_s,
-        tokens_per_s=runs[0].num_tokens / planning_s,
-        clip_s_per_s=runs[0].clip_s / rendering_s,
+        tokens_per_s=None if runs[0].overlaps else runs[0].num_tokens / planning_s,
+        clip_s_per_s=None if runs[0].overlaps else runs[0].clip_s / rendering_s,
         peak_bytes=most,
         speedup=median(
             other.watch.total_s / run.watch.total_s
@@ -159,7 +163,7 @@ def limits_of(subject: Subject, ours: Timing, runs: Sequence[Told]) -> Limits:
         decode_share=single_steps_per_s(subject) * num_bytes / speed,
         teraflops=rate / 1e12,
         dit_limit=rate / per_clip_s,
-        dit_share=ours.clip_s_per_s * per_clip_s / rate,
+        dit_share=None if ours.clip_s_per_s is None else ours.clip_s_per_s * per_clip_s / rate,
     )
 
 

@@ -30,7 +30,7 @@ from audiostory.generate.released.decoding import (
 )
 from audiostory.generate.released.sound import ReleasedRenderer, ReleasedSettings
 from audiostory.generate.sounding import Sounding
-from audiostory.generate.transcript import Sampling, Transcript, Vocabulary
+from audiostory.generate.transcript import Sampling, Transcript
 from audiostory.models.bridge import Condition
 from audiostory.models.llm import LoraSettings
 from audiostory.story.format import render
@@ -50,6 +50,8 @@ class Told:
     """Seconds of sound that the DiT made, parts that were cut off left out."""
     latents_BTC: Tensor | None
     """Latents of all clips under the release's numbers; None where they are others."""
+    overlaps: bool = False
+    """Whether clips were sounded while the story was being told."""
 
 
 @torch.no_grad()
@@ -58,10 +60,14 @@ def released_schedule(subject: Subject, settings: ReleasedSettings) -> Told:
 
     The empty text is encoded anew for every clip, every clip fills the whole window.
     """
+    with lora_apart(subject), _at_hand(subject):
+        return _released_schedule(subject, settings)
+
+
+def _released_schedule(subject: Subject, settings: ReleasedSettings) -> Told:
     model, plan = subject.model, subject.plan
     watch = Stopwatch(model.device)
-    with lora_apart(subject):
-        decoded = _step_by_step(subject)
+    decoded = _step_by_step(subject)
     condition = _fused(subject, decoded)
     watch.planned_s = watch.read()
     renderer = ReleasedRenderer(model, settings)
@@ -121,7 +127,8 @@ def our_schedule(subject: Subject, settings: ReleasedSettings) -> Told:
         watch.clip()
     sounding.track()
     watch.stop()
-    return Told(watch, num_tokens, sum(sounding.lengths_s), None)
+    overlaps = model.device.type == "cuda"
+    return Told(watch, num_tokens, sum(sounding.lengths_s), None, overlaps)
 
 
 class _Timed(Sounding):
@@ -155,6 +162,17 @@ def lora_apart(subject: Subject) -> Iterator[None]:
         yield
     finally:
         llm.merge_lora()
+
+
+@contextmanager
+def _at_hand(subject: Subject) -> Iterator[None]:
+    """Within the block, the text encoder is where the model is; before and after, it is not."""
+    encoder = subject.text_encoder or torch.nn.Identity()
+    encoder.to(subject.model.device)
+    try:
+        yield
+    finally:
+        encoder.to("cpu")
 
 
 def _prompt_ids(subject: Subject) -> list[int]:
@@ -229,8 +247,7 @@ def _through_the_grammar(subject: Subject, tell: Callable[[CaptionReady], None])
 
     ``tell`` hears of each caption when it is written, but of the last.
     """
-    model, tokenizer = subject.model, subject.tokenizer
-    vocabulary = Vocabulary(tokenizer, model.llm.config.vocab_size, model.device)
+    model, tokenizer, vocabulary = subject.model, subject.tokenizer, subject.vocabulary
     sampling, rng = Sampling(), torch.Generator().manual_seed(0)
     transcript = Transcript(model.llm)
     transcript.push(_prompt_ids(subject))

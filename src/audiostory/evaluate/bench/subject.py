@@ -8,11 +8,15 @@ as if the model wrote it, then the given one is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import torch
+from torch import nn
 from transformers import T5Config, T5EncoderModel
 
 from audiostory.errors import ConfigError
+from audiostory.generate.transcript import Vocabulary
 from audiostory.models.audiostory import NANO, THREE_B, AudioStoryConfig, AudioStoryModel
 from audiostory.models.bridge import BridgeConfig
 from audiostory.models.catalogue import KNOWN_MODELS
@@ -91,10 +95,19 @@ class Subject:
     tokenizer: StoryTokenizer
     story: Story
     plan: Plan
-    text_encoder: T5EncoderModel | None
+    text_encoder: nn.Module | None
     """What the release encodes the empty text with, for every clip anew."""
     weights: str
     """Where the weights are from, in words."""
+
+    def shortened(self) -> Subject:
+        """The same model with a story of one short clip, to warm up with."""
+        return replace(self, **story_and_plan(self.model.config.name, 6.0, 1))
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Which tokens may stand where; worked out once, when a model is loaded."""
+        return Vocabulary(self.tokenizer, self.model.llm.config.vocab_size, self.model.device)
 
 
 def subject_of(
@@ -129,22 +142,27 @@ def subject_of(
     else:
         model = random_model(SUBJECTS[size], device=device, dtype=dtype)
         tokenizer = stand_in_tokenizer(model.config)
-    story = story_of_length(duration_s, num_clips)
     return Subject(
         model=model,
         tokenizer=tokenizer,
-        story=story,
-        plan=plan_of(
-            story,
-            Instruction(text="A chase through a rainstorm", duration_s=duration_s),
-            duration_s=duration_s,
-            seed=0,
-            model=PlanModel(name=model.config.name),
-            settings=PlanSettings(),
-        ),
-        text_encoder=text_encoder_of(model.config.name, device=device, dtype=dtype),
+        **story_and_plan(model.config.name, duration_s, num_clips),
+        text_encoder=text_encoder_of(model.config.name, dtype),
         weights=f"those of {named}" if named else f"random, of size {size}",
     )
+
+
+def story_and_plan(model: str, duration_s: float, num_clips: int) -> dict[str, Any]:
+    """The fields ``story`` and ``plan`` of a subject."""
+    story = story_of_length(duration_s, num_clips)
+    plan = plan_of(
+        story,
+        Instruction(text="A chase through a rainstorm", duration_s=duration_s),
+        duration_s=duration_s,
+        seed=0,
+        model=PlanModel(name=model),
+        settings=PlanSettings(),
+    )
+    return {"story": story, "plan": plan}
 
 
 def random_model(config: AudioStoryConfig, *, device: str, dtype: torch.dtype) -> AudioStoryModel:
@@ -155,9 +173,9 @@ def random_model(config: AudioStoryConfig, *, device: str, dtype: torch.dtype) -
     """
     model = without_weights(config)
     check_memory(size_of(shapes_of(model), dtype), device)
+    for name, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(type_of(name, dtype))  # no memory is taken yet
     model = model.to_empty(device=device).eval()
-    for name, part in model.named_children():
-        part.to(dtype=type_of(f"{name}.", dtype))
     fresh = _buffers_of(config)
     rng = torch.Generator(device).manual_seed(0)
     with torch.no_grad():
@@ -184,13 +202,13 @@ def stand_in_tokenizer(config: AudioStoryConfig) -> StoryTokenizer:
     return base.with_added_tokens([one for one in config.markers if one not in known])
 
 
-def text_encoder_of(size: str, *, device: str, dtype: torch.dtype) -> T5EncoderModel | None:
-    """The text encoder that the release keeps beside a model of that size, with random weights."""
+def text_encoder_of(size: str, dtype: torch.dtype) -> T5EncoderModel | None:
+    """The text encoder that the release keeps beside a model of that size; random, on the CPU."""
     if size not in TEXT_ENCODERS:
         return None
     with seeded(torch.Generator().manual_seed(1)):
         encoder = T5EncoderModel(TEXT_ENCODERS[size])
-    encoder.to(device=torch.device(device), dtype=dtype)  # pyright: ignore[reportCallIssue]
+    encoder.to(dtype=dtype)  # pyright: ignore[reportCallIssue]
     return encoder.eval()
 
 

@@ -24,7 +24,8 @@ def markdown(report: BenchReport) -> str:
         f"{limits.bandwidth_gb_s:.1f} GB/s that is {limits.decode_limit:.0f} tokens/s at most; one "
         f"text, step by step, comes to {limits.decode_share:.0%} of it",
         f"denoising: at {limits.teraflops:.3g} Tflop/s {limits.dit_limit:.3g} clip-seconds/s at "
-        f"most; ours, decoding of the latents and joins included, comes to {limits.dit_share:.0%}",
+        "most; ours, decoding of the latents and joins included, comes to "
+        + ("no share of its own" if limits.dit_share is None else f"{limits.dit_share:.0%}"),
     ]
     return "\n".join(lines) + "\n"
 
@@ -38,9 +39,9 @@ def cells(timing: Timing) -> list[str]:
         f"{timing.speedup:.2f}x",
         f"{timing.first_clip_s:.2f} s",
         f"{timing.planning_s:.2f} s",
-        f"{timing.tokens_per_s:.0f}",
+        "-" if timing.tokens_per_s is None else f"{timing.tokens_per_s:.0f}",
         f"{timing.rendering_s:.2f} s",
-        f"{timing.clip_s_per_s:.2f}",
+        "-" if timing.clip_s_per_s is None else f"{timing.clip_s_per_s:.2f}",
         "unknown" if memory is None or share is None else f"{memory / 1e9:.2f} GB ({share:.0%})",
         "-" if timing.latents_error is None else f"{timing.latents_error:.1e}",
     ]

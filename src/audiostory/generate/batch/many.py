@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from audiostory.generate.batch.folder import BatchFolder
     from audiostory.generate.pipeline import AudioStoryPipeline, Sharing
 
+TYPE_MARK = "-"
+"""In a fingerprint, what follows it is the type that weights are held in, not their files."""
 POLL_S = 0.5
 """How often to look whether somebody else has finished, or left, a story."""
 
@@ -91,7 +93,7 @@ def narrate_many(
         CheckpointError: if the folder's stories are made with another model.
         OutputError: if files cannot be written; finished stories stay.
     """
-    if pipeline.fingerprint != folder.fingerprint:
+    if pipeline.fingerprint.partition(TYPE_MARK)[0] != folder.fingerprint:  # types may differ
         raise CheckpointError(
             f"the model {pipeline.name} is not the one this batch was begun with: give every "
             "machine the same files"

@@ -26,6 +26,7 @@ from audiostory.audio.crossfade import (
 )
 from audiostory.audio.waveform import Samples
 from audiostory.errors import ConfigError
+from audiostory.generate.frame_bound import frames_at_once
 from audiostory.generate.released.decoding import LOOKAHEADS, Lookahead
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import Condition
@@ -40,7 +41,7 @@ class Schedule:
     ahead: Lookahead
     """How much of a bridge block the language model reads at once."""
     has_one_batch: bool
-    """Whether all clips are denoised together, or one after another."""
+    """Whether clips are denoised together, as many as fit, or one after another."""
 
 
 SCHEDULES = {
@@ -159,7 +160,8 @@ class ReleasedRenderer:
     def clips(self, condition: Condition, durations_s: Sequence[float]) -> Iterator[Samples]:
         """The samples of each clip, in the order of the settings' schedule."""
         lengths_s, count = self.lengths_s(durations_s), len(durations_s)
-        step = count if SCHEDULES[self.settings.schedule].has_one_batch else 1
+        fitting = max(1, frames_at_once(self.model.dit) // self.model.dit.config.max_frames)
+        step = min(count, fitting) if SCHEDULES[self.settings.schedule].has_one_batch else 1
         for first in range(0, count, step):
             batch = range(first, min(first + step, count))
             conditions = Condition.joined([condition.clip(index) for index in batch])
