@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from audiostory.errors import CheckpointError
+from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models import catalogue
 from audiostory.models.checkpoint import read_release
 from audiostory.models.model_folder import save_pretrained
@@ -166,3 +166,9 @@ def test_shards_count_towards_the_fingerprint(release):
     nudged(names[-1])(state)
     torch.save({name: state[name].clone() for name in names[9:]}, release / file)
     assert fingerprint_of(release) != before
+
+
+@pytest.mark.parametrize("device", ["banana", "cuda:99"])
+def test_a_device_that_is_not_there_is_told_with_a_way_out(native, device):
+    with pytest.raises(ConfigError, match="use cpu, or install a torch"):
+        load_pretrained(str(native), device=device)

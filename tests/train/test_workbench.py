@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
-from audiostory.errors import TrainingError
+from audiostory.errors import CheckpointError, TrainingError
 from audiostory.models.model_folder import from_pretrained
 from audiostory.train import materials as materials_module
 from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
@@ -20,6 +20,7 @@ from audiostory.train.recipes import RECIPES, recipe
 from audiostory.train.stages import StageConfig
 from audiostory.train.workbench import Workbench
 from tests.data.corpus import write_corpus
+from tests.released_folder import write_tangoflux
 from tests.tiny import tiny_config
 
 COURSE = tuple(RECIPES)
@@ -167,3 +168,10 @@ def test_runs_do_not_mix_two_models(paths: Paths, tmp_path: Path) -> None:
     (paths.runs / "tokenizer.json").write_text("another")
     with pytest.raises(TrainingError, match="fresh --runs folder"):
         bench(paths).train(short("nano/llm"), start=tmp_path / "model")
+
+
+def test_a_tangoflux_of_another_size_is_refused_before_training(paths: Paths) -> None:
+    folder = write_tangoflux(paths.runs.parent / "TangoFlux")
+    with pytest.raises(CheckpointError, match="the DiT of .* does not fit"):
+        bench(paths).train(short("nano/dit"), tangoflux=folder)
+    assert not (paths.runs / "dit" / "weights.safetensors").exists()

@@ -47,13 +47,12 @@ def bench(  # noqa: PLR0913 - one parameter per option
         from audiostory.evaluate.bench.run import run_bench
         from audiostory.evaluate.bench.subject import subject_of
         from audiostory.evaluate.bench.table import markdown
-        from audiostory.models.pretrained import dtype_for
 
         with screen().status("making the model") as status:
             subject = subject_of(
                 size,
                 device=device,
-                dtype=getattr(torch, dtype) if dtype else dtype_for(device),
+                dtype=getattr(torch, dtype) if dtype else None,
                 name_or_dir=model,
                 duration_s=duration,
                 num_clips=clips,

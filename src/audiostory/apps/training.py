@@ -82,6 +82,10 @@ def train(  # noqa: PLR0913 - one parameter per option
         str | None,
         typer.Option("--from", help="Begin with a finished model, by name or folder."),
     ] = None,
+    tangoflux: Annotated[
+        Path | None,
+        typer.Option(help="Folder of declare-lab/TangoFlux, whose DiT ours begins with."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the whole run.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop and checkpoint after this.")] = None,
@@ -109,6 +113,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             num_workers=workers,
             stop_after_s=None if minutes is None else 60 * minutes,
             start=None if start is None else resolve_model(start),
+            tangoflux=tangoflux,
         )
         typer.echo(str(weights) if weights else f"{runs}: stopped early; run again to go on")
 

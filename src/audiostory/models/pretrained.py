@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from audiostory.errors import ConfigError
 from audiostory.models import quantization
 from audiostory.models.catalogue import DEFAULT_MODEL, is_release, resolve_model
 from audiostory.models.companions import COMPANIONS, found_companion
@@ -36,10 +37,11 @@ def load_pretrained(
     Raises:
         CheckpointError: if there is no such model, or its files are damaged, incomplete or of
             another one.
-        ConfigError: if it cannot be quantized so.
+        ConfigError: if there is no such device here, or it cannot be quantized so.
         MissingExtraError: if quantizing needs a package that is not installed.
     """
     folder = resolve_model(name_or_dir)
+    check_device(device)
     dtype = dtype or dtype_for(device)
     first = device if quantize is None else "cpu"  # whole, it may not fit the device
     if is_release(folder):
@@ -58,6 +60,22 @@ def variant_of(fingerprint: str, dtype: torch.dtype, quantize: Bits | None) -> s
     """A fingerprint of weights held in some type: those in float32 have the files' own."""
     kinds = [str(dtype).removeprefix("torch.")] if dtype != torch.float32 else []
     return "-".join([fingerprint, *kinds, *([quantize] if quantize else [])])
+
+
+def check_device(device: torch.device | str) -> None:
+    """Nothing, if something can be computed there.
+
+    Raises:
+        ConfigError: with torch's reason and the way out.
+    """
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"nothing can be computed on {str(device)!r} here ({reason}): use cpu, or install a "
+            "torch that has this device (docs/install.md)"
+        ) from error
 
 
 def dtype_for(device: torch.device | str) -> torch.dtype:

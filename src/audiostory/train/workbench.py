@@ -24,6 +24,7 @@ from audiostory.models.codec import NanoCodec
 from audiostory.models.copying import start_copying
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.models.seeding import seeded
+from audiostory.models.tangoflux_checkpoint import start_dit_from_tangoflux
 from audiostory.models.weights import stored
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import (
@@ -56,6 +57,7 @@ class Workbench:
         num_workers: int = 0,
         stop_after_s: float | None = None,
         start: Path | None = None,
+        tangoflux: Path | None = None,
     ) -> Path | None:
         """Run a stage, or go on with it; the path of its weights once it is complete.
 
@@ -66,16 +68,19 @@ class Workbench:
             num_workers: processes that make batches ahead.
             stop_after_s: stop and checkpoint then.
             start: a model folder to begin with, instead of what the stage begins with.
+            tangoflux: folder of declare-lab/TangoFlux, whose DiT ours begins with (Sec. 5.1).
 
         Raises:
             TrainingError: if an earlier stage or a material is missing, or the loss is no number.
-            CheckpointError: if ``start`` holds no sound model.
+            CheckpointError: if ``start`` holds no sound model, or TangoFlux's DiT does not fit.
         """
         if start is None:
             STARTS[stage.initial](self)
             self.load(stage.starts_from)
         else:
             self.adopt(start)
+        if tangoflux is not None:
+            start_dit_from_tangoflux(self.model.dit, tangoflux)
         batch_at = SOURCES[stage.data](self.materials, stage)
         compute_losses = OBJECTIVES[stage.objective](self.model, stage)
         groups = self.model.to(device).train_only(stage.trainable)

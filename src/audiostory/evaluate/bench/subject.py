@@ -23,7 +23,7 @@ from audiostory.models.catalogue import KNOWN_MODELS
 from audiostory.models.dit import DitConfig
 from audiostory.models.llm import LlmConfig
 from audiostory.models.model_folder import TOKENIZER
-from audiostory.models.pretrained import load_pretrained
+from audiostory.models.pretrained import check_device, dtype_for, load_pretrained
 from audiostory.models.seeding import seeded
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.models.vae import OobleckConfig
@@ -114,7 +114,7 @@ def subject_of(
     size: str,
     *,
     device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     name_or_dir: str | None = None,
     duration_s: float = 60.0,
     num_clips: int = 5,
@@ -124,7 +124,7 @@ def subject_of(
     Args:
         size: a key of ``SUBJECTS``; random weights, unless the size has real ones.
         device: where it goes.
-        dtype: of its weights.
+        dtype: of its weights; None takes what suits the device.
         name_or_dir: a model to time instead of one of that size.
         duration_s: length of the story.
         num_clips: clips of equal length in it.
@@ -135,6 +135,8 @@ def subject_of(
     """
     if name_or_dir is None and size not in SUBJECTS:
         raise ConfigError(f"no size {size!r}; there are {', '.join(SUBJECTS)}")
+    check_device(device)
+    dtype = dtype or dtype_for(device)
     named = name_or_dir or (size if size in KNOWN_MODELS else None)
     if named is not None:
         loaded = load_pretrained(named, device=device, dtype=dtype)
