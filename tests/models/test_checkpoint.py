@@ -20,8 +20,8 @@ from audiostory.models.checkpoint import (
     read_release,
     with_lora,
 )
+from audiostory.models.foreign.release_files import find_release
 from audiostory.models.model_folder import from_pretrained, save_pretrained
-from audiostory.models.release_files import find_release
 from audiostory.models.tokenizer import train_byte_bpe
 from audiostory.models.weights import shapes_of, without_weights
 from tests.released_folder import (

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models import catalogue
 from audiostory.models.checkpoint import read_release
+from audiostory.models.foreign.release_files import find_release
 from audiostory.models.model_folder import save_pretrained
 from audiostory.models.pretrained import dtype_for, fingerprint_of, load_pretrained
-from audiostory.models.release_files import find_release
 from audiostory.models.weights import stored
 from tests.released_folder import write_release
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -73,7 +73,7 @@ def test_a_folder_never_fetches_and_a_repository_may(release, monkeypatch):
         asked.append(repo)
         raise CheckpointError("no network")
 
-    monkeypatch.setattr("audiostory.models.companions.fetched", fetched)
+    monkeypatch.setattr("audiostory.models.foreign.companions.fetched", fetched)
     with pytest.raises(CheckpointError, match="no network"):
         load_pretrained("owner/model")
     assert asked == ["declare-lab/TangoFlux"]

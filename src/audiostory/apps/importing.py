@@ -81,7 +81,7 @@ def import_release(  # noqa: PLR0913 - one parameter per option
 
         import torch
 
-        from audiostory.models.importing import import_release
+        from audiostory.models.foreign.importing import import_release
 
         companions = {"base": base, "vae": vae, "text_encoder": text_encoder, "whisper": whisper}
         report = import_release(

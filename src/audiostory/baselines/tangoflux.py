@@ -11,10 +11,10 @@ from audiostory.audio.loudness import normalize
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import InstructionError
 from audiostory.generate.narration import Narration
-from audiostory.models.companions import fetch_companion
+from audiostory.models.foreign.companions import fetch_companion
+from audiostory.models.foreign.tangoflux_checkpoint import FILES, LoadedTangoFlux, read_tangoflux
 from audiostory.models.hub import fetched
 from audiostory.models.tangoflux import TANGOFLUX_FLOW
-from audiostory.models.tangoflux_checkpoint import FILES, LoadedTangoFlux, read_tangoflux
 from audiostory.story.plan import PlanModel, PlanSettings, plan_of
 from audiostory.story.stated import stated_duration
 from audiostory.story.types import Clip, Event, Instruction, Story, Storyline

@@ -9,7 +9,7 @@ from audiostory.evaluate.scale_check import check_scale
 from audiostory.generate.pipeline import AudioStoryPipeline
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.catalogue import resolve_model
-from audiostory.models.companions import found_companion, way_to
+from audiostory.models.foreign.companions import found_companion, way_to
 from audiostory.models.text_encoder import TextEncoder
 from audiostory.story.types import Instruction
 

@@ -1,9 +1,9 @@
 """The released AudioStory-3B: its names, its files, and how they become a model of ours.
 
 The release is one pickle of all trained weights and a Hydra tree; vocabulary, sizes and autoencoder
-come from its companions (``companions.py``). The names of its tensors occur in this file and
-nowhere else. All that does not fit is named in one error; only what generation never uses is left
-out.
+come from its companions (``foreign/companions.py``). The names of its tensors occur in this file
+and nowhere else. All that does not fit is named in one error; only what generation never uses is
+left out.
 
 Sources: the key layout and defaults of TencentARC/AudioStory at 899d4f9 and declare-lab/TangoFlux;
 AudioStory Sec. 4.
@@ -24,11 +24,11 @@ from transformers import T5Config, T5EncoderModel
 
 from audiostory.errors import CheckpointError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
-from audiostory.models.companions import fetch_companion, way_to
+from audiostory.models.foreign.companions import fetch_companion, way_to
+from audiostory.models.foreign.release_files import ReleaseFiles
+from audiostory.models.foreign.release_sizes import released_config, text_encoder_sizes
 from audiostory.models.llm import LoraSettings
 from audiostory.models.model_folder import Pretrained, check_vocabulary
-from audiostory.models.release_files import ReleaseFiles
-from audiostory.models.release_sizes import released_config, text_encoder_sizes
 from audiostory.models.tensor_files import TensorFile, shapes_in
 from audiostory.models.text_encoder import TextEncoder
 from audiostory.models.tokenizer import StoryTokenizer

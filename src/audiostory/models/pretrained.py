@@ -11,10 +11,10 @@ import torch
 from audiostory.errors import ConfigError
 from audiostory.models import quantization
 from audiostory.models.catalogue import DEFAULT_MODEL, is_release, resolve_model
-from audiostory.models.companions import COMPANIONS, found_companion
+from audiostory.models.foreign.companions import COMPANIONS, found_companion
+from audiostory.models.foreign.release_files import find_release, weights_in
 from audiostory.models.model_folder import CONFIG, Pretrained, from_pretrained
 from audiostory.models.quantization import Bits
-from audiostory.models.release_files import find_release, weights_in
 from audiostory.models.shards import INDEX
 
 

@@ -22,9 +22,9 @@ from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec
 from audiostory.models.copying import start_copying
+from audiostory.models.foreign.tangoflux_checkpoint import start_dit_from_tangoflux
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.models.seeding import seeded
-from audiostory.models.tangoflux_checkpoint import start_dit_from_tangoflux
 from audiostory.models.weights import stored
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import (

@@ -3,8 +3,13 @@ from __future__ import annotations
 import pytest
 
 from audiostory.errors import CheckpointError
-from audiostory.models import release_files
-from audiostory.models.release_files import PLAIN_DEFAULTS, find_release, plain_values, weights_in
+from audiostory.models.foreign import release_files
+from audiostory.models.foreign.release_files import (
+    PLAIN_DEFAULTS,
+    find_release,
+    plain_values,
+    weights_in,
+)
 from tests.released_folder import PLAIN, write_release
 
 

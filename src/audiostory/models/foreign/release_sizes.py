@@ -17,8 +17,8 @@ from audiostory.models.audio_encoder import AudioEncoderConfig
 from audiostory.models.audiostory import THREE_B, AudioStoryConfig
 from audiostory.models.bridge import BridgeConfig
 from audiostory.models.dit import DitConfig
+from audiostory.models.foreign.release_files import PLAIN_DEFAULTS, ReleaseFiles
 from audiostory.models.llm import LlmConfig, LoraSettings
-from audiostory.models.release_files import PLAIN_DEFAULTS, ReleaseFiles
 from audiostory.models.vae import OobleckConfig
 from audiostory.models.weights import Shapes
 

@@ -13,7 +13,7 @@ import yaml
 
 from audiostory.errors import CheckpointError
 from audiostory.models.audiostory import THREE_B
-from audiostory.models.companions import companions_of
+from audiostory.models.foreign.companions import companions_of
 from audiostory.models.tensor_files import TensorFile, all_shards, opened_tensors
 
 

@@ -11,8 +11,8 @@ import torch
 
 from audiostory.errors import OutputError
 from audiostory.models.checkpoint import read_release
+from audiostory.models.foreign.release_files import find_release
 from audiostory.models.model_folder import save_pretrained
-from audiostory.models.release_files import find_release
 from audiostory.models.weights import stored
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from audiostory.errors import CheckpointError
-from audiostory.models import companions
-from audiostory.models.companions import (
+from audiostory.models.foreign import companions
+from audiostory.models.foreign.companions import (
     COMPANIONS,
     OPTIONAL,
     companions_of,

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from audiostory.errors import CheckpointError
 from audiostory.models.dit import DiffusionTransformer
-from audiostory.models.release_sizes import dit_sizes
-from audiostory.models.tangoflux_checkpoint import read_tangoflux, start_dit_from_tangoflux
+from audiostory.models.foreign.release_sizes import dit_sizes
+from audiostory.models.foreign.tangoflux_checkpoint import read_tangoflux, start_dit_from_tangoflux
 from tests.released_folder import tangoflux_state, write_tangoflux
 
 

@@ -18,9 +18,9 @@ from transformers import T5Config, T5EncoderModel
 
 from audiostory.errors import CheckpointError
 from audiostory.models.checkpoint import GENERATOR, TEXT_ENCODER, Origin, name_of_release
-from audiostory.models.companions import found_companion, way_to
 from audiostory.models.dit import DiffusionTransformer
-from audiostory.models.release_sizes import autoencoder_sizes, dit_sizes
+from audiostory.models.foreign.companions import found_companion, way_to
+from audiostory.models.foreign.release_sizes import autoencoder_sizes, dit_sizes
 from audiostory.models.tangoflux import TangoFlux
 from audiostory.models.tensor_files import opened_tensors
 from audiostory.models.text_encoder import TextEncoder, tokenizer_in

@@ -12,8 +12,8 @@ from audiostory.errors import CheckpointError
 from audiostory.models.audio_encoder import AudioEncoderConfig
 from audiostory.models.audiostory import THREE_B
 from audiostory.models.dit import DitConfig
-from audiostory.models.release_files import find_release
-from audiostory.models.release_sizes import (
+from audiostory.models.foreign.release_files import find_release
+from audiostory.models.foreign.release_sizes import (
     audio_encoder_sizes,
     autoencoder_sizes,
     axes_of,
@@ -28,7 +28,7 @@ from audiostory.models.vae import OobleckConfig
 from audiostory.models.weights import shapes_of
 from tests.released_folder import autoencoder_state, text_encoder, write_release
 
-KEYS = next(iter(Path(__file__).parents[3].glob("*/reference/official-keys.json")), None)
+KEYS = next(iter(Path(__file__).parents[4].glob("*/reference/official-keys.json")), None)
 needs_keys = pytest.mark.skipif(KEYS is None, reason="no list of the released keys beside this")
 QWEN = {
     "model_type": "qwen2",

@@ -8,9 +8,9 @@ import torch
 
 from audiostory.errors import CheckpointError, OutputError
 from audiostory.models.checkpoint import read_release
-from audiostory.models.importing import import_release
+from audiostory.models.foreign.importing import import_release
+from audiostory.models.foreign.release_files import find_release
 from audiostory.models.pretrained import load_pretrained
-from audiostory.models.release_files import find_release
 from audiostory.models.weights import stored
 from tests.released_folder import write_release
 
