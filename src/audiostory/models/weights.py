@@ -19,8 +19,6 @@ from transformers.initialization import no_init_weights
 from audiostory.errors import CheckpointError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 
-MOST_MISFITS = 40
-"""How many tensors that do not fit an error names; it says how many more there are."""
 EXACT = "codec."
 """Weights under this name keep float32."""
 ROOM = 0.95
@@ -85,9 +83,8 @@ def misfits(wanted: Shapes, found: Shapes) -> list[str]:
 
 
 def listed(problems: list[str]) -> str:
-    """Problems in one text."""
-    more = len(problems) - MOST_MISFITS
-    return "; ".join(problems[:MOST_MISFITS]) + (f"; and {more} more" if more > 0 else "")
+    """All problems in one text, however many."""
+    return "; ".join(problems)
 
 
 def type_of(name: str, dtype: torch.dtype) -> torch.dtype:
