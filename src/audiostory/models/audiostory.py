@@ -255,7 +255,7 @@ NANO = AudioStoryConfig(
     ),
     codec=NanoCodecConfig(),
     flow=FlowConfig(
-        steps=10, guidance_scale=3.0, solver="adams_bashforth", sigma_shift=2.0
+        steps=8, guidance_scale=3.0, solver="adams_bashforth", sigma_shift=1.5
     ),  # docs/solvers.md
     tokens=SpecialTokens(
         num_semantic=8, num_residual=8, num_semantic_vocab=8, num_residual_vocab=8
