@@ -51,6 +51,8 @@ def mistakes_told(*, debug: bool, files: TrackFiles | None = None) -> Iterator[N
         text = f"error: {error}".encode(errors="replace").decode()
         screen().print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(MISTAKE) from None
+    except typer.Exit:  # a RuntimeError by descent, and no trouble of a device
+        raise
     except (RuntimeError, MemoryError) as error:
         reason = device_trouble(error)
         if debug or reason is None:
