@@ -69,5 +69,5 @@ $(CORE): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV), tools included: about two minutes and 1.9 GB, once"
-	$(PIP) install --quiet --prefer-binary --no-compile -c constraints.txt -e ".[dev,train,cluster]"
+	$(PIP) install --quiet --prefer-binary --no-compile -c constraints.txt -e ".[dev,train,cluster,judge,captions]"
 	@touch $(CORE) $@

@@ -8,7 +8,9 @@ AudioStoryError
 ├── ShapeError           tensors that do not fit together
 ├── CheckpointError      missing, truncated, tampered or foreign weights
 ├── AudioError           samples or sound files that cannot be used
-├── CorpusError          rows or clips of a training corpus
+├── CorpusError          rows or clips of a training corpus or a test set
+├── ChatError            a model behind an API that gives no usable answer
+├── MeasureError         numbers that cannot be computed from what was given
 ├── DeviceMemoryError    a device too small for what it should compute
 ├── OutputError          a place that cannot be written, or must not be overwritten
 ├── TrainingError        a run that cannot go on
@@ -50,6 +52,14 @@ class AudioError(AudioStoryError):
 
 class CorpusError(AudioStoryError):
     """A corpus manifest or one of its clips cannot be used."""
+
+
+class ChatError(AudioStoryError):
+    """A model behind an API gave no usable answer."""
+
+
+class MeasureError(AudioStoryError):
+    """A number cannot be computed from what was given."""
 
 
 class DeviceMemoryError(AudioStoryError):
