@@ -60,8 +60,10 @@ class ItemMetric(Protocol):
         ...
 
     def measure(self, subject: Subject) -> Mapping[str, float | None]:
-        """A score for each column's key; None where the item has no such score (and why not to
-        count it as 0 is said in the class's docstring)."""
+        """A score for each column's key; None where the item has no such score.
+
+        The class's docstring says why such an item does not count as 0.
+        """
         ...
 
 
