@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiostory.apps import benchmarking
+from audiostory.apps.benchmarking import tell
 from audiostory.apps.options import Debug, Device, Model
-from audiostory.apps.work import loaded, mistakes_told, screen
+from audiostory.apps.work import loaded, mistakes_told
 from audiostory.models.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -131,6 +133,5 @@ def solvers(
         typer.echo(report.to_markdown())
 
 
-def tell(what: str, share: float) -> None:
-    """Show on standard error how far a measurement is."""
-    screen().print(f"\r{what} {share:4.0%}", end="", highlight=False)
+for command in (benchmarking.run, benchmarking.report):
+    app.command()(command)

@@ -112,7 +112,7 @@ class Mixer:
         clip = self.clip(layer.file)[offset:]
         if not len(clip):
             raise CorpusError(f"{layer.file} ends before {layer.offset_s:g} s: mend the layers")
-        piece = _looped(clip, 0, num_samples, rate_hz) if len(clip) < num_samples else clip
+        piece = looped(clip, 0, num_samples, rate_hz) if len(clip) < num_samples else clip
         piece = _edged(piece[:num_samples].copy(), round(EDGE_FADE_S * rate_hz))
         if layer.lowpass_hz < rate_hz / 2:
             piece = filtered(piece, 0.0, layer.lowpass_hz, rate_hz)
@@ -120,7 +120,7 @@ class Mixer:
 
     def _bed(self, bed: Layer, start: int, num_samples: int) -> Samples:
         clip = self.clip(bed.file)[round(bed.offset_s * self.sample_rate_hz) :]
-        piece = _looped(clip, start, num_samples, self.sample_rate_hz)
+        piece = looped(clip, start, num_samples, self.sample_rate_hz)
         if bed.lowpass_hz < self.sample_rate_hz / 2:
             piece = filtered(piece, 0.0, bed.lowpass_hz, self.sample_rate_hz)
         return piece * 10 ** (bed.gain_db / 20)
@@ -185,7 +185,7 @@ def _levelled(samples_N: Samples, sample_rate_hz: int) -> Samples:
     return (samples_N * (10 ** (REFERENCE_DB / 20) / np.sqrt(loud))).astype(np.float32)
 
 
-def _looped(clip_N: Samples, start: int, num_samples: int, sample_rate_hz: int) -> Samples:
+def looped(clip_N: Samples, start: int, num_samples: int, sample_rate_hz: int) -> Samples:
     """``num_samples`` of the endless repetition of a clip whose end fades into its beginning."""
     shared = min(round(LOOP_FADE_S * sample_rate_hz), len(clip_N) // 4)
     period = len(clip_N) - shared

@@ -15,6 +15,8 @@ from typing import Literal, Protocol
 from audiostory.audio.waveform import Waveform
 from audiostory.data.sets.item import Item
 from audiostory.evaluate.encoders.encoder import Features
+from audiostory.evaluate.statistics.resampling import Method
+from audiostory.evaluate.statistics.samples import Resampled
 from audiostory.story.plan import Plan
 
 
@@ -33,7 +35,8 @@ class Column:
     source: str = ""
     """Paper and equation the number is defined by."""
     section: str = "quality"
-    """Heading the column is reported under: ``quality``, ``narrative``, ``judge``, ``embedded``."""
+    """Heading the column is reported under: ``quality``, ``narrative``, ``judge``, ``embedded``,
+    ``understanding``."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ class Subject:
     waveform: Waveform
     """The system's track."""
     plan: Plan | None
-    """The system's plan, where it made one."""
+    """The plan its clips follow, where it has one."""
     features_of: Callable[[str], Features] = field(repr=False)
     """Features of the track by an encoder's name, computed once and kept."""
     reference: Waveform | None = None
     """The reference's track, where the set has one."""
+    is_own_plan: bool = True
+    """Whether the system wrote the plan itself: a plan that was given says nothing of its logic."""
 
 
 class ItemMetric(Protocol):
@@ -85,9 +90,23 @@ class SetMetric(Protocol):
         """Whether it compares with references at all (Inception score does not)."""
         ...
 
+    @property
+    def interval_method(self) -> Method:
+        """The bootstrap interval that fits it: ``centred`` for distances of sets."""
+        ...
+
     def value(self, own: Sequence[Features], reference: Sequence[Features]) -> float:
         """The number for items in order; ``own[i]`` and ``reference[i]`` answer the same item.
 
-        An item may come more than once (resampling).
+        Raises:
+            MeasureError: if there are too few items, or they do not belong together.
+        """
+        ...
+
+    def prepared(self, own: Sequence[Features], reference: Sequence[Features]) -> Resampled:
+        """The number of any draw of the items, some of which come more than once.
+
+        Raises:
+            MeasureError: as ``value`` does.
         """
         ...

@@ -17,7 +17,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -99,7 +99,36 @@ REPORTING = TaggerConfig(
 TAGGERS = {config.name: config for config in (TUNING, REPORTING)}
 
 
-def mel_bank(config: TaggerConfig) -> Tensor:
+class Bands(Protocol):
+    """What decides a bank of mel bands."""
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Rate of the audio."""
+        ...
+
+    @property
+    def min_hz(self) -> float:
+        """Lower edge of the lowest band."""
+        ...
+
+    @property
+    def max_hz(self) -> float:
+        """Upper edge of the highest band."""
+        ...
+
+    @property
+    def num_mels(self) -> int:
+        """How many bands."""
+        ...
+
+    @property
+    def fft_size(self) -> int:
+        """Length of the Fourier transform in samples."""
+        ...
+
+
+def mel_bank(config: Bands) -> Tensor:
     """Triangular bands, equally spaced in mel, as a (bins, M) matrix; each band peaks at 1."""
     edges_mel = torch.linspace(_mel(config.min_hz), _mel(config.max_hz), config.num_mels + 2)
     edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)

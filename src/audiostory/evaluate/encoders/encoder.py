@@ -133,5 +133,5 @@ def windows_of(
     pieces = np.stack([heard[:, start : start + size] for start in starts])
     return (
         pieces if channels > 1 else pieces[:, 0],
-        np.asarray(starts, dtype=np.float32) / card.sample_rate_hz,
+        np.asarray(starts, dtype=np.float32) / np.float32(card.sample_rate_hz),
     )

@@ -1,0 +1,308 @@
+"""The benchmark's commands: ``audiostory evaluate run`` and ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audiostory.apps.options import Debug, Device
+from audiostory.apps.work import mistakes_told, screen
+from audiostory.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from audiostory.data.sets.item import ItemSet
+    from audiostory.evaluate.benchmark.folder import RunFolder
+    from audiostory.evaluate.benchmark.results import Results
+    from audiostory.evaluate.benchmark.suite import Suite
+    from audiostory.evaluate.metric import ItemMetric
+
+REFERENCE = "reference"
+REPORT = "report"
+"""Folder of the report, beside those of the systems."""
+
+SystemName = Annotated[
+    str,
+    typer.Argument(
+        help="[PLANNER+]MODEL[=LOCATION]: nano, a folder of weights, reference, retrieval, noise, "
+        "captions+nano, llm+tangoflux=DIR ...; planners: direct, captions, llm. "
+        "docs/benchmark.md lists all.",
+        metavar="SYSTEM",
+        show_default=False,
+    ),
+]
+SetName = Annotated[
+    str,
+    typer.Option(
+        "--set", help="nano-stories, audiocaps, clotho, unav-100 or audiostory-10k.", metavar="SET"
+    ),
+]
+Corpus = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the set: its lists and sounds; for nano-stories the corpus whose test "
+        "split the references are mixed from. Without it nothing is compared with references.",
+        metavar="DIR",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Folder of the benchmark; a run goes on with what is there.",
+        metavar="DIR",
+    ),
+]
+
+
+def run(  # noqa: PLR0913 - one parameter per option
+    system: SystemName,
+    *,
+    item_set: SetName = "nano-stories",
+    out: Out = Path("benchmark"),
+    corpus: Corpus = None,
+    device: Device = "cpu",
+    dtype: Annotated[
+        str, typer.Option(help="Type of a baseline's weights: float32, bfloat16, float16.")
+    ] = "float32",
+    limit: Annotated[
+        int | None,
+        typer.Option(min=2, help="Ask only the first so many items.", show_default="all"),
+    ] = None,
+    chat: Annotated[
+        str | None,
+        typer.Option(
+            help="Chat model of the llm planner: gemini:MODEL, openai:MODEL or "
+            "openai:MODEL@http://host:port/v1.",
+            show_default=False,
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Published encoders' numbers, too: standard or paper-compat; weights are fetched.",
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Weights of an encoder of the protocol; may be given several times.",
+            metavar="NAME=PATH",
+            show_default=False,
+        ),
+    ] = None,
+    evaluator: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of another embedded evaluator.", metavar="DIR", show_default="shipped"
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Chat model that hears and scores tracks (0 to 5), written as --chat is.",
+            show_default=False,
+        ),
+    ] = None,
+    judge_repeats: Annotated[
+        int, typer.Option(min=1, help="How often the judge is asked the same.")
+    ] = 1,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            help="US dollars at which the judge stops; what it said is kept.", show_default=False
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Ask a system every question of a set and measure its answers; goes on where it stopped."""
+    with mistakes_told(debug=debug):
+        from audiostory.apps.systems import SystemOptions, build_system, parse_system
+        from audiostory.evaluate.benchmark.folder import RunFolder
+        from audiostory.evaluate.benchmark.run import answer_items, measure_items
+
+        spec = parse_system(system)
+        questions = loaded_set(item_set, corpus, limit)
+        suite = suite_of(
+            protocol,
+            encoder or [],
+            device,
+            evaluator,
+            judge_of(judge, out, judge_repeats, max_cost),
+        )
+        options = SystemOptions(device=device, dtype=dtype, chat=chat, corpus=corpus)
+        asked = build_system(spec, questions, options)
+        folder = RunFolder(out / spec.name)
+        folder.open(asked.card, questions.items)
+        for _ in answer_items(asked.answer, questions.items, folder, tell):
+            pass
+        if questions.has_references and spec.model != REFERENCE:
+            hear_references(questions, suite, out)
+        measure_items(suite, questions, folder, progress=tell)
+        screen().print()
+        typer.echo(summary_of(results_of([folder], reference_in(out))))
+        typer.echo(f"all systems side by side: audiostory evaluate report {out}")
+
+
+def report(
+    out: Annotated[
+        Path,
+        typer.Argument(help="Folder of a benchmark: one run in each folder of it.", metavar="DIR"),
+    ],
+    *,
+    resamples: Annotated[
+        int, typer.Option(min=100, help="Draws of items behind each interval.")
+    ] = 1_000,
+    page: Annotated[bool, typer.Option(help="Draw the page with sounds and pictures.")] = True,
+    debug: Debug = False,
+) -> None:
+    """Write the report of all systems asked into DIR/report: Markdown, JSON, CSV and a page."""
+    with mistakes_told(debug=debug):
+        from audiostory.evaluate.benchmark.report.tables import markdown
+        from audiostory.evaluate.benchmark.report.write import write_report
+
+        folders = runs_in(out)
+        results = results_of(folders, reference_in(out), resamples)
+        by_name = {one.card().system: one for one in folders}
+        write_report(results, by_name, out / REPORT, with_page=page, progress=tell)
+        screen().print()
+        typer.echo(markdown(results))
+        typer.echo(f"written to {out / REPORT}")
+
+
+def loaded_set(name: str, corpus: Path | None, limit: int | None) -> ItemSet:
+    """The set of a name, or its first items.
+
+    Raises:
+        CorpusError: if there is no such set, or its files cannot be used.
+    """
+    from dataclasses import replace
+
+    from audiostory.data.sets.catalogue import load_set
+
+    found = load_set(name, corpus)
+    if limit is None or limit >= len(found.items):
+        return found
+    note = f"only the first {limit} of {len(found.items)} items were asked"
+    return replace(
+        found,
+        items=found.items[:limit],
+        version=f"{found.version}-first-{limit}",
+        notes=(*found.notes, note),
+    )
+
+
+def suite_of(
+    protocol: str | None,
+    encoders: list[str],
+    device: str,
+    evaluator: Path | None,
+    judge: ItemMetric | None,
+) -> Suite:
+    """What is measured.
+
+    Raises:
+        ConfigError: if something named does not exist.
+        CheckpointError: if named weights cannot be used.
+    """
+    from audiostory.evaluate.benchmark.choice import SuiteOptions, build_suite
+
+    weights: dict[str, str] = {}
+    for one in encoders:
+        name, equals, path = one.partition("=")
+        if not (name and equals and path):
+            raise ConfigError(f"--encoder {one}: give NAME=PATH")
+        weights[name] = path
+    return build_suite(
+        SuiteOptions(
+            protocol=protocol, encoders=weights, device=device, evaluator=evaluator, judge=judge
+        )
+    )
+
+
+def judge_of(
+    spec: str | None, out: Path, repeats: int, max_cost: float | None
+) -> ItemMetric | None:
+    """The judge that was asked for, its answers kept in the benchmark's folder.
+
+    Raises:
+        ConfigError: if there is no such model.
+    """
+    if spec is None:
+        return None
+    from audiostory.models.remote.catalogue import build_client
+    from audiostory.evaluate.judge.cost import Budget
+    from audiostory.evaluate.judge.judge import Judge
+    from audiostory.evaluate.judge.question import Sampling
+
+    return Judge(
+        build_client(spec),
+        out / "judge",
+        sampling=Sampling(repeats=repeats),
+        budget=Budget(max_cost=max_cost),
+    )
+
+
+def hear_references(item_set: ItemSet, suite: Suite, out: Path) -> None:
+    """Let all encoders hear the references, once for all systems."""
+    from dataclasses import replace
+
+    from audiostory.apps.systems import SystemOptions, build_system, parse_system
+    from audiostory.evaluate.benchmark.folder import RunFolder
+    from audiostory.evaluate.benchmark.run import answer_items, measure_items
+
+    references = build_system(parse_system(REFERENCE), item_set, SystemOptions())
+    folder = RunFolder(out / REFERENCE)
+    folder.open(references.card, item_set.items)
+    for _ in answer_items(references.answer, item_set.items, folder, tell):
+        pass
+    measure_items(replace(suite, item_metrics=()), item_set, folder, progress=tell)
+
+
+def runs_in(out: Path) -> list[RunFolder]:
+    """The runs of a benchmark: references last, others by name.
+
+    Raises:
+        OutputError: if there is none.
+    """
+    from audiostory.evaluate.benchmark.folder import RunFolder
+
+    found = sorted(out.glob("*/run.json"), key=lambda one: (one.parent.name == REFERENCE, one))
+    if not found:
+        raise OutputError(
+            f"{out} holds no runs: make one with `audiostory evaluate run SYSTEM --out {out}`"
+        )
+    return [RunFolder(one.parent) for one in found]
+
+
+def reference_in(out: Path) -> RunFolder | None:
+    """The references of a benchmark, if they were heard."""
+    from audiostory.evaluate.benchmark.folder import RunFolder
+
+    return RunFolder(out / REFERENCE) if (out / REFERENCE / "run.json").exists() else None
+
+
+def results_of(
+    folders: list[RunFolder], references: RunFolder | None, resamples: int = 1_000
+) -> Results:
+    """The numbers of runs."""
+    from audiostory.evaluate.benchmark.choice import set_metrics_of
+    from audiostory.evaluate.benchmark.results import ReportConfig, read_results
+
+    return read_results(folders, references, set_metrics_of, ReportConfig(resamples=resamples))
+
+
+def summary_of(results: Results) -> str:
+    """The report of one run, as Markdown."""
+    from audiostory.evaluate.benchmark.report.tables import markdown
+
+    return markdown(results)
+
+
+def tell(what: str, share: float) -> None:
+    """Show on standard error how far a run is."""
+    screen().print(f"\r{what} {share:4.0%}", end="", highlight=False)

@@ -1,0 +1,249 @@
+"""Results as Markdown and CSV: one row a system, every column with what makes it comparable.
+
+The first table has the paper's columns, in the paper's order; then one table for each section.
+A number stands with its interval; bold is the best system, a dagger one that cannot be told from
+the best. Numbers of the embedded evaluator stand in a section of their own, never in the paper's.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audiostory.evaluate.benchmark.results import Cell, Results, SystemResults
+from audiostory.evaluate.metric import Column
+
+NONE = "–"
+"""Stands where there is no number, as in the paper."""
+SECTIONS = {
+    "quality": "Quality",
+    "narrative": "Narrative",
+    "judge": "Judge",
+    "embedded": "Embedded evaluator",
+}
+"""Headings, in order."""
+EMBEDDED_WARNING = (
+    "Heard by the small evaluator that is shipped with AudioStory. These numbers compare systems "
+    "of this report with each other, and with nothing else: they are no FD, KL, IS or CLAP score "
+    "of any paper."
+)
+
+
+@dataclass(frozen=True)
+class PaperColumn:
+    """A column of a table of the paper, and the keys of ours that are it."""
+
+    title: str
+    keys: tuple[str, ...]
+    """The first that was measured is shown."""
+
+
+TABLE_1 = (
+    PaperColumn("Instruct. ↑", ("instruct",)),
+    PaperColumn("CLAP ↑", ("clap",)),
+    PaperColumn("Reasoning ↑", ("reasoning",)),
+    PaperColumn("Consis. ↑", ("consistency",)),
+    PaperColumn("Coher. ↑", ("coherence",)),
+    PaperColumn("FD ↓", ("fd", "fd_mert")),
+    PaperColumn("FAD ↓", ("fad",)),
+)
+"""Long audio (Table 1); the paper's last column, the longest track, is added to every table."""
+TABLE_3 = (
+    PaperColumn("FD_openl3 ↓", ("fd_openl3",)),
+    PaperColumn("KL_passt ↓", ("kl_passt",)),
+    PaperColumn("FD ↓", ("fd", "fd_mert")),
+    PaperColumn("FAD ↓", ("fad",)),
+    PaperColumn("KL ↓", ("kl", "kl_mert")),
+    PaperColumn("CLAP ↑", ("clap",)),
+)
+"""Single sounds (Table 3)."""
+
+
+def markdown(results: Results) -> str:
+    """The whole report as Markdown."""
+    lines = [f"# {results.set_name} {results.set_version}", ""]
+    lines += [f"> {note}" for note in results.set_notes] + [""] * bool(results.set_notes)
+    lines += _systems(results)
+    lines += ["", "## In the layout of the paper", ""]
+    for name, layout in (("Table 1", TABLE_1), ("Table 3", TABLE_3)):
+        lines += [*_paper_table(results, name, layout), ""]
+    for section, heading in SECTIONS.items():
+        columns = [one for one in results.columns if one.section == section]
+        if columns:
+            lines += [f"## {heading}", ""]
+            lines += [EMBEDDED_WARNING, ""] if section == "embedded" else []
+            lines += [*_table(results, columns), "", *_explained(results, columns), ""]
+    lines += _strata(results) + _left_out(results)
+    level, draws = results.config.level, results.config.resamples
+    lines += [
+        f"In parentheses: {level:.0%} intervals from {draws} draws of items. **Bold**: best. "
+        "†: cannot be told from the best (p corrected after Holm for all pairs of a column). "
+        "The references take no part in that.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _systems(results: Results) -> list[str]:
+    lines = [
+        "| system | what it is | answered | minutes of sound | longest track |",
+        "|---|---|---|---|---|",
+    ]
+    total = len(results.questions)
+    for one in results.systems:
+        lines.append(
+            f"| {one.card.system} | {_plain(one.card.described)} | {one.num_answered} of {total} "
+            f"| {one.duration_s / 60:.1f} | {_longest(one)} |"
+        )
+    return lines
+
+
+def _longest(system: SystemResults) -> str:
+    longest_s = system.card.max_duration_s
+    return "any" if longest_s is None else f"{longest_s:g} s"
+
+
+def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> list[str]:
+    shown = [_measured(results, column) for column in layout]
+    titles = [column.title for column in layout]
+    lines = [
+        f"| {name} | {' | '.join(titles)} | Max. Duration ↑ |",
+        "|---" * (len(titles) + 2) + "|",
+    ]
+    for system in results.systems:
+        cells = [NONE if one is None else _cell(results, system, one) for one in shown]
+        lines.append(f"| {system.card.system} | {' | '.join(cells)} | {_longest(system)} |")
+    return lines
+
+
+def _measured(results: Results, wanted: PaperColumn) -> Column | None:
+    return next((one for one in results.columns if one.key in wanted.keys), None)
+
+
+def _table(results: Results, columns: Sequence[Column]) -> list[str]:
+    arrows = {"lower": " ↓", "higher": " ↑", "neither": ""}
+    titles = [column.title + arrows[column.better] for column in columns]
+    lines = [f"| system | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for system in results.systems:
+        cells = [_cell(results, system, column) for column in columns]
+        lines.append(f"| {system.card.system} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(results: Results, system: SystemResults, column: Column) -> str:
+    cell = system.cells.get(column.key)
+    if cell is None:
+        return NONE
+    text = number(cell.value, column)
+    best = results.best(column)
+    if best and system.card.system == best[0]:
+        text = f"**{text}**"
+    elif system.card.system in best:
+        text += "†"
+    return f"{text} ({number(cell.low, column)} to {number(cell.high, column)})"
+
+
+def number(value: float, column: Column) -> str:
+    """A number with the column's decimals."""
+    return f"{value:.{column.decimals}f}"
+
+
+def _explained(results: Results, columns: Sequence[Column]) -> list[str]:
+    """What each column is, and how many items are behind it."""
+    lines = []
+    for column in columns:
+        known = [one.cells[column.key] for one in results.systems if column.key in one.cells]
+        source = f" [{column.source}]" if column.source else ""
+        lines.append(f"- {column.title}: {_items(known)}; {_plain(column.detail)}{source}")
+    return lines
+
+
+def _items(cells: Sequence[Cell]) -> str:
+    counts = sorted({cell.num_items for cell in cells})
+    if not counts:
+        return "no system has it"
+    return f"N = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
+
+
+def _strata(results: Results) -> list[str]:
+    strata = tuple(dict.fromkeys(question.stratum for question in results.questions))
+    columns = [
+        column
+        for column in results.columns
+        if any(
+            system.cells[column.key].by_stratum
+            for system in results.systems
+            if column.key in system.cells
+        )
+    ]
+    if len(strata) < 2 or not columns:
+        return []
+    lines = ["## By kind of question", ""]
+    titles = [f"{column.title} {stratum}" for column in columns for stratum in strata]
+    lines += [f"| system | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for system in results.systems:
+        cells = []
+        for column in columns:
+            cell = system.cells.get(column.key)
+            means = cell.by_stratum if cell else {}
+            cells += [number(means[one], column) if one in means else NONE for one in strata]
+        lines.append(f"| {system.card.system} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _left_out(results: Results) -> list[str]:
+    lines = [f"- {one.metric} is not measured: {_plain(one.reason)}" for one in results.skipped]
+    for system in results.systems:
+        titles = {column.key: column.title for column in results.columns}
+        lines += [
+            f"- {system.card.system} has no {titles.get(key, key)}: {_plain(reason)}"
+            for key, reason in system.missing.items()
+        ]
+        lines += [
+            f"- {system.card.system} did not answer {item}: {_plain(reason)}"
+            for item, reason in system.refusals.items()
+        ]
+    return ["## What is missing", "", *lines, ""] if lines else []
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "/")
+
+
+def comma_separated(results: Results) -> str:
+    """Every number of the report as CSV: one row for each system and column."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ("set", "version", "system", "column", "title", "section", "value", "low", "high", "items")
+        + ("better", "detail")
+    )
+    for system in results.systems:
+        for column in results.columns:
+            cell = system.cells.get(column.key)
+            if cell is not None:
+                writer.writerow(
+                    (
+                        *(results.set_name, results.set_version, system.card.system),
+                        *(column.key, column.title, column.section),
+                        *(cell.value, cell.low, cell.high, cell.num_items),
+                        *(column.better, column.detail),
+                    )
+                )
+    return out.getvalue()
+
+
+def scores_comma_separated(results: Results) -> str:
+    """Every score of every item as CSV: one row for each system and item."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    keys = [column.key for column in results.columns]
+    keys = [key for key in keys if any(key in system.scores for system in results.systems)]
+    writer.writerow(("system", "item", "stratum", *keys))
+    for system in results.systems:
+        for index, question in enumerate(results.questions):
+            scores = [system.scores[key][index] if key in system.scores else None for key in keys]
+            known = ["" if score is None else score for score in scores]
+            writer.writerow((system.card.system, question.id, question.stratum, *known))
+    return out.getvalue()

@@ -1,0 +1,203 @@
+"""Learning the detector from mixed scenes, and measuring it on clips and scenes it never heard.
+
+The ``train`` split teaches, ``val`` chooses the threshold and the moment to keep, ``test`` is only
+reported.
+
+Shapes: ``B`` scenes, ``F`` frames of answers, ``G`` groups.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audiostory.data.manifest import SoundRow
+from audiostory.data.sounds import load_rows
+from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector
+from audiostory.evaluate.embedded.mixtures import MixtureConfig, MixtureSampler, clip_powers
+from audiostory.models.seeding import seeded
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share of it that is done."""
+TOO_VAGUE = frozenset(("misc", "object", "household", "office", "music"))
+"""Groups that are heard but not named: nobody could tell them by ear."""
+MIN_RECORDINGS = 4
+"""Fewer recordings of a kind teach nothing about the kind."""
+HELD_STEPS = 12
+"""Batches of scenes behind a measurement."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorTraining:
+    """How the detector is learnt."""
+
+    steps: int = 6_000
+    learning_rate: float = 2e-3
+    """Peak of a one-cycle schedule."""
+    weight_decay: float = 0.02
+    """Of AdamW."""
+    average: float = 0.998
+    """Decay of the running average of the weights, which is what is kept."""
+    clip_weight: float = 0.5
+    """Weight of the loss on whole scenes beside that on frames."""
+    save_every: int = 250
+    """Steps between checkpoints."""
+    seed: int = 31
+
+
+def groups_in(rows: Sequence[SoundRow]) -> tuple[str, ...]:
+    """The groups a detector can learn from clips."""
+    recordings = {(row.group, row.recording) for row in rows}
+    counts = Counter(group for group, _ in recordings)
+    return tuple(
+        sorted(
+            group
+            for group, count in counts.items()
+            if count >= MIN_RECORDINGS and group not in TOO_VAGUE
+        )
+    )
+
+
+def detection_loss(logits_BFG: Tensor, heard_BFG: Tensor, clip_weight: float) -> Tensor:
+    """Binary cross-entropy of frames, and of scenes pooled by linear softmax."""
+    frames = nn.functional.binary_cross_entropy_with_logits(logits_BFG, heard_BFG)
+    share_BFG = logits_BFG.sigmoid()
+    pooled_BG = share_BFG.square().sum(1) / share_BFG.sum(1).clamp(min=1e-6)
+    scenes = nn.functional.binary_cross_entropy(
+        pooled_BG.clamp(1e-6, 1 - 1e-6), heard_BFG.amax(dim=1)
+    )
+    return frames + clip_weight * scenes
+
+
+def train_detector(
+    corpus: Path, folder: Path, training: DetectorTraining, progress: Progress | None = None
+) -> SoundDetector:
+    """The learnt detector; goes on from ``folder/detector.pt`` if it is there.
+
+    Args:
+        corpus: folder with ``metadata.jsonl`` and the clips.
+        folder: of the run: cached spectra and the checkpoint.
+        training: the schedule; it must be that of the checkpoint.
+        progress: called with what is being done and its share done.
+
+    Raises:
+        CorpusError: if the corpus cannot be read.
+    """
+    rows = load_rows(corpus, split="train")
+    config = DetectorConfig(groups=groups_in(rows))
+    with seeded(torch.Generator().manual_seed(training.seed)):
+        detector = SoundDetector(config)
+    bias = detector.classify.bias
+    assert bias is not None
+    nn.init.constant_(bias, -4.0)
+    sampler = sampler_of(corpus, rows, config, folder, seed=training.seed)
+    optimizer = torch.optim.AdamW(
+        detector.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, training.learning_rate, total_steps=training.steps, pct_start=0.1
+    )
+    average = {name: value.clone() for name, value in detector.state_dict().items()}
+    checkpoint, first, began = folder / "detector.pt", 0, time.monotonic()
+    if checkpoint.exists():
+        kept = torch.load(checkpoint, weights_only=True)
+        detector.load_state_dict(kept["detector"])
+        optimizer.load_state_dict(kept["optimizer"])
+        schedule.load_state_dict(kept["schedule"])
+        average, first = kept["average"], kept["step"]
+    running = math.nan
+    for step in range(first, training.steps):
+        detector.train()
+        mel_BTM, heard_BFG = sampler.batch_at(step)
+        logits_BFG, _ = detector(mel_BTM)
+        loss = detection_loss(logits_BFG, heard_BFG, training.clip_weight)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(detector.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        follow(average, detector, min(training.average, (step + 1) / (step + 11)))
+        running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+        if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
+            state = {
+                "detector": detector.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "average": average,
+                "step": step + 1,
+            }
+            torch.save(state, checkpoint.with_suffix(".partial"))
+            checkpoint.with_suffix(".partial").replace(checkpoint)
+        if progress:
+            pace = (time.monotonic() - began) / (step + 1 - first)
+            progress(
+                f"detector: loss {running:.4f}, {pace:.2f} s a step", (step + 1) / training.steps
+            )
+    detector.load_state_dict(average)
+    return detector.eval()
+
+
+def follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    """Move a running average of weights towards those of ``network``."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def sampler_of(
+    corpus: Path, rows: Sequence[SoundRow], config: DetectorConfig, folder: Path, *, seed: int
+) -> MixtureSampler:
+    """Scenes of the clips ``rows``."""
+    return MixtureSampler(
+        clip_powers(corpus, rows, config.mel, folder / "cache"),
+        rows,
+        config.groups,
+        config.mel,
+        MixtureConfig(window_frames=config.window_frames),
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True)
+class FrameCounts:
+    """Frames by group at each threshold: rightly found, wrongly found, missed."""
+
+    thresholds: np.ndarray
+    right_HG: np.ndarray
+    wrong_HG: np.ndarray
+    missed_HG: np.ndarray
+
+    def f1(self) -> np.ndarray:
+        """(H,): mean over the groups that occur of the F1 score of frames, per threshold."""
+        occurs_G = (self.right_HG + self.missed_HG)[0] > 0
+        twice_HG = 2 * self.right_HG
+        scores_HG = twice_HG / np.maximum(twice_HG + self.wrong_HG + self.missed_HG, 1)
+        return scores_HG[:, occurs_G].mean(axis=1)
+
+
+@torch.inference_mode()
+def frame_counts(detector: SoundDetector, sampler: MixtureSampler) -> FrameCounts:
+    """How the detector's answers compare with what is heard in scenes."""
+    thresholds = np.linspace(0.05, 0.95, 19)
+    shape = (len(thresholds), len(detector.config.groups))
+    right, wrong, missed = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    for step in range(HELD_STEPS):
+        mel_BTM, heard_BFG = sampler.batch_at(step)
+        found_BFG = detector(mel_BTM)[0].sigmoid().numpy()
+        is_heard = heard_BFG.numpy() > 0.5
+        for index, threshold in enumerate(thresholds):
+            is_found = found_BFG > threshold
+            right[index] += (is_found & is_heard).sum((0, 1))
+            wrong[index] += (is_found & ~is_heard).sum((0, 1))
+            missed[index] += (~is_found & is_heard).sum((0, 1))
+    return FrameCounts(thresholds, right, wrong, missed)

@@ -1,0 +1,256 @@
+"""The embedded evaluator as metrics see it: two encoders and a grounder, and where they lie.
+
+A folder of it holds ``evaluator.json`` (sizes, thresholds and how well it does), weights and the
+tokenizer of its words. The one that is shipped lies in ``weights`` beside this file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from audiostory.audio.waveform import Waveform
+from audiostory.config import from_dict, to_dict
+from audiostory.data.sets.item import NamedSound
+from audiostory.errors import AudioStoryError, CheckpointError
+from audiostory.evaluate.embedded.columns import SHARED_SPACE, TAGGER
+from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector
+from audiostory.evaluate.embedded.text_audio import TextAudioConfig, TextAudioNetwork
+from audiostory.evaluate.embedded.words import WordVectors
+from audiostory.evaluate.encoders.encoder import EncoderCard, Features, Floats
+from audiostory.evaluate.narrative.grounding import Activity
+
+SHIPPED = Path(__file__).parent / "weights"
+FILES = ("evaluator.json", "evaluator.safetensors", "tokenizer.json")
+UNNAMED = "none of these"
+"""Last class of the tagger: nothing it knows is heard."""
+VECTORS = "text_audio.words.vectors"
+"""The one tensor that is kept in 8 bits, with a scale for each row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatorConfig:
+    """Sizes of both networks, and the level from which a sound counts as found."""
+
+    version: str
+    """Numbers of two versions are not comparable."""
+    detector: DetectorConfig
+    text_audio: TextAudioConfig = field(default=TextAudioConfig())
+    threshold: float = 0.5
+    """Probability that a found sound exceeds; chosen on the val split."""
+
+
+class DetectorEncoder:
+    """The detector as an encoder that classifies: kinds of sound in each window."""
+
+    def __init__(self, detector: SoundDetector, card: EncoderCard) -> None:
+        self.detector, self.card = detector, card
+
+    def hear(self, waveform: Waveform) -> Features:
+        """Mean embedding of each window, and how likely each kind is its sound.
+
+        Frames are pooled by linear softmax; with the chance that it is none of them, the last
+        class, a window's probabilities add up to 1.
+
+        Raises:
+            AudioError: if the track holds no samples.
+        """
+        presence_FG, embedding_FD = self.detector.presence(waveform)
+        rate = self.detector.config.frames_per_s
+        size, hop = round(self.card.window_s * rate), round(self.card.hop_s * rate)
+        starts = list(range(0, max(1, len(presence_FG) - size + 1), hop))
+        if starts[-1] + size < len(presence_FG):
+            starts.append(len(presence_FG) - size)
+        pooled_KG = torch.stack([pooled(presence_FG[one : one + size]) for one in starts])
+        rest_K1 = 1.0 - pooled_KG.amax(dim=1, keepdim=True)
+        answers_KG = torch.cat([pooled_KG, rest_K1], dim=1)
+        return Features(
+            embeddings=torch.stack(
+                [embedding_FD[one : one + size].mean(dim=0) for one in starts]
+            ).numpy(),
+            starts_s=np.asarray(starts, dtype=np.float32) / np.float32(rate),
+            window_s=self.card.window_s,
+            probabilities=(answers_KG / answers_KG.sum(dim=1, keepdim=True)).numpy(),
+        )
+
+
+class SharedSpaceEncoder:
+    """The text-audio network as an encoder of sounds and of texts."""
+
+    def __init__(self, network: TextAudioNetwork, card: EncoderCard) -> None:
+        self.network, self.card = network, card
+
+    def hear(self, waveform: Waveform) -> Features:
+        """Unit vectors of the windows of a track.
+
+        Raises:
+            AudioError: if the track holds no samples.
+        """
+        vectors_KD, starts_K = self.network.windows(waveform)
+        return Features(vectors_KD.numpy(), starts_K.numpy(), self.card.window_s)
+
+    @torch.inference_mode()
+    def read(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors (Q, D) of texts.
+
+        Raises:
+            MeasureError: if a text has no word.
+        """
+        return self.network.read(texts).numpy()
+
+
+class DetectorGrounder:
+    """Finds named sounds by their kinds, every 40 ms."""
+
+    def __init__(self, detector: SoundDetector, card: EncoderCard, threshold: float) -> None:
+        self.detector, self.card, self.threshold = detector, card, threshold
+
+    def hear_sounds(self, waveform: Waveform, sounds: Sequence[NamedSound]) -> Activity:
+        """How likely each sound's kind is heard when; sounds of unknown kinds cannot be found.
+
+        Raises:
+            AudioError: if the track holds no samples.
+        """
+        presence_FG, _ = self.detector.presence(waveform)
+        groups = self.detector.config.groups
+        rows = [
+            presence_FG[:, groups.index(sound.group)].numpy()
+            if sound.group in groups
+            else np.zeros(len(presence_FG), np.float32)
+            for sound in sounds
+        ]
+        known = [sound.group in groups for sound in sounds]
+        return Activity(
+            presence_QT=np.stack(rows) if rows else np.zeros((0, len(presence_FG)), np.float32),
+            frames_per_s=self.detector.config.frames_per_s,
+            thresholds_Q=np.where(known, np.float32(self.threshold), np.float32(np.nan)),
+        )
+
+
+def pooled(presence_FG: Tensor) -> Tensor:
+    """Probability (G,) of each kind in a stretch: frames weighted by themselves."""
+    return presence_FG.square().sum(dim=0) / presence_FG.sum(dim=0).clamp(min=1e-6)
+
+
+@dataclass(frozen=True)
+class EmbeddedEvaluator:
+    """Both networks, ready to judge."""
+
+    config: EvaluatorConfig
+    detector: SoundDetector
+    network: TextAudioNetwork
+    digest: str = ""
+    """First digits of the sha256 of the weights."""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """How it was learnt, and how well it does on the test split."""
+
+    @property
+    def tagger(self) -> DetectorEncoder:
+        """Kinds of sound, window by window."""
+        config = self.config.detector
+        return DetectorEncoder(
+            self.detector,
+            self._card(TAGGER, config, config.width, (*config.groups, UNNAMED)),
+        )
+
+    @property
+    def shared_space(self) -> SharedSpaceEncoder:
+        """Sounds and texts in one space."""
+        config = self.config.text_audio
+        return SharedSpaceEncoder(
+            self.network, self._card(SHARED_SPACE, config, config.dimension)
+        )
+
+    @property
+    def grounder(self) -> DetectorGrounder:
+        """Which named sound is heard when."""
+        return DetectorGrounder(self.detector, self.tagger.card, self.config.threshold)
+
+    def _card(
+        self,
+        name: str,
+        config: DetectorConfig | TextAudioConfig,
+        dimension: int,
+        labels: tuple[str, ...] = (),
+    ) -> EncoderCard:
+        return EncoderCard(
+            name=name,
+            checkpoint=f"audiostory evaluator {self.config.version}",
+            digest=self.digest,
+            sample_rate_hz=config.mel.sample_rate_hz,
+            window_s=config.window_s,
+            hop_s=config.hop_s,
+            dimension=dimension,
+            labels=labels,
+            is_embedded=True,
+        )
+
+
+def save_evaluator(evaluator: EmbeddedEvaluator, folder: Path) -> None:
+    """Write an evaluator: half precision, its word vectors in 8 bits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"detector.{key}": one for key, one in evaluator.detector.state_dict().items()}
+    tensors |= {f"text_audio.{key}": one for key, one in evaluator.network.state_dict().items()}
+    kept = {key: _halved(one) for key, one in tensors.items() if key != VECTORS}
+    scale_V1 = tensors[VECTORS].abs().amax(dim=1, keepdim=True).clamp(min=1e-8) / 127.0
+    kept[VECTORS] = (tensors[VECTORS] / scale_V1).round().to(torch.int8)
+    kept[f"{VECTORS}.scale"] = scale_V1.float()
+    save_file({key: one.contiguous() for key, one in kept.items()}, folder / FILES[1])
+    entry = {"config": to_dict(evaluator.config), "report": dict(evaluator.report)}
+    (folder / FILES[0]).write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+    evaluator.network.words.tokenizer.save(str(folder / FILES[2]), pretty=False)
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def load_evaluator(folder: Path | None = None) -> EmbeddedEvaluator:
+    """The evaluator in a folder; None is the one that is shipped.
+
+    Raises:
+        CheckpointError: if files are missing, damaged or of another version of this program.
+    """
+    folder = SHIPPED if folder is None else folder
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"no {name} in {folder}: train an evaluator with `audiostory evaluate "
+                "train-evaluator`, or install the package whole"
+            )
+    try:
+        entry = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
+        config = from_dict(EvaluatorConfig, entry["config"])
+        tensors = load_file(folder / FILES[1])
+        words = WordVectors(
+            Tokenizer.from_file(str(folder / FILES[2])),
+            tensors.pop(VECTORS).float() * tensors.pop(f"{VECTORS}.scale"),
+        )
+        network = TextAudioNetwork(config.text_audio, words)
+        detector = SoundDetector(config.detector)
+        tensors[VECTORS] = words.vectors.data
+        detector.load_state_dict(_under("detector.", tensors))
+        network.load_state_dict(_under("text_audio.", tensors))
+    except (KeyError, ValueError, RuntimeError, SafetensorError, AudioStoryError) as error:
+        raise CheckpointError(f"the evaluator in {folder} is damaged: {error}") from error
+    digest = hashlib.sha256((folder / FILES[1]).read_bytes()).hexdigest()[:12]
+    return EmbeddedEvaluator(config, detector.eval(), network.eval(), digest, entry["report"])
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(prefix): one.float() if one.is_floating_point() else one
+        for key, one in tensors.items()
+        if key.startswith(prefix)
+    }

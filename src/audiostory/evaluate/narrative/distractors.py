@@ -1,0 +1,82 @@
+"""Texts that a named sound has to be likelier than: one everyday sound each, of every kind.
+
+The wording is ours; the kinds are spread over the top of AudioSet's ontology (people, animals,
+things, music, nature, and the sound of no source).
+"""
+
+from __future__ import annotations
+
+DISTRACTORS = (
+    # people
+    "a man is talking",
+    "a woman is talking",
+    "children are shouting",
+    "a crowd is cheering",
+    "people are clapping",
+    "someone is laughing",
+    "a baby is crying",
+    "someone is coughing",
+    "someone is whistling",
+    "a person is singing",
+    "footsteps on a hard floor",
+    "someone is eating",
+    # animals
+    "a dog is barking",
+    "a cat is meowing",
+    "birds are singing",
+    "a rooster is crowing",
+    "a cow is mooing",
+    "a horse is galloping",
+    "crickets are chirping",
+    "a frog is croaking",
+    "bees are buzzing",
+    # things
+    "a car is driving by",
+    "a motorcycle is revving",
+    "a train is passing",
+    "an aeroplane is flying overhead",
+    "a helicopter is hovering",
+    "a siren is wailing",
+    "a car horn is honking",
+    "an engine is idling",
+    "a door is slamming",
+    "a door is creaking",
+    "someone is knocking on wood",
+    "a clock is ticking",
+    "an alarm clock is ringing",
+    "a telephone is ringing",
+    "a church bell is tolling",
+    "glass is breaking",
+    "dishes are clattering",
+    "someone is typing on a keyboard",
+    "paper is rustling",
+    "a saw is cutting wood",
+    "a hammer is hitting metal",
+    "a drill is running",
+    "a vacuum cleaner is running",
+    "water is running from a tap",
+    "a toilet is flushing",
+    "food is frying in a pan",
+    "a gun is fired",
+    "something explodes",
+    "fireworks are going off",
+    # music
+    "a piano is playing",
+    "a guitar is strummed",
+    "a drum is beaten",
+    "a violin is playing",
+    "a flute is playing",
+    "electronic music is playing",
+    # nature
+    "rain is falling",
+    "thunder is rumbling",
+    "wind is blowing",
+    "waves are breaking on a shore",
+    "a stream is flowing",
+    "a fire is crackling",
+    # no source
+    "white noise",
+    "a low electric hum",
+    "a high beep",
+    "an empty, quiet room",
+)

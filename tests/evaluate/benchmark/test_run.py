@@ -1,0 +1,111 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from audiostory.errors import MeasureError, OutputError
+from audiostory.evaluate.benchmark.folder import RunFolder
+from audiostory.evaluate.benchmark.run import (
+    answer_items,
+    asking,
+    measure_items,
+    reference_answers,
+)
+from audiostory.evaluate.benchmark.suite import digest_of
+from audiostory.generate.batch.claims import claim
+from tests.evaluate.benchmark.systems import (
+    EAR,
+    ITEMS,
+    SET,
+    Ear,
+    NoiseSystem,
+    Peak,
+    plan,
+    run_card,
+    suite,
+)
+from tests.evaluate.tracks import noise
+
+
+def opened(path):
+    folder = RunFolder(path)
+    folder.open(run_card(), ITEMS)
+    return folder
+
+
+def test_every_item_is_asked_once_however_often_a_run_is_begun(tmp_path):
+    folder, system = opened(tmp_path), NoiseSystem()
+    assert [one.id for one in answer_items(system, ITEMS[:4], folder)] == system.asked
+    list(answer_items(system, ITEMS, folder))
+    assert system.asked == [one.id for one in ITEMS]
+
+
+def test_a_refused_item_is_recorded_with_its_reason_and_the_rest_goes_on(tmp_path):
+    folder, system = opened(tmp_path), NoiseSystem(refused=("item-1",))
+    list(answer_items(system, ITEMS, folder))
+    assert "ask for sun" in folder.record(ITEMS[1]).refusal
+    assert folder.record(ITEMS[5]).has_track
+
+
+def test_an_item_that_somebody_else_works_on_is_left_to_them(tmp_path):
+    folder, system = opened(tmp_path), NoiseSystem()
+    folder.lock("item-2").parent.mkdir(parents=True)
+    with claim(folder.lock("item-2")):
+        list(answer_items(system, ITEMS, folder))
+    assert "item-2" not in system.asked
+    assert len(system.asked) == 5
+
+
+def test_what_cannot_be_written_stops_the_run(tmp_path):
+    def full(_):
+        raise OutputError("the disk is full")
+
+    with pytest.raises(OutputError, match="full"):
+        list(answer_items(full, ITEMS, opened(tmp_path)))
+
+
+def test_tracks_are_heard_and_scored_once(tmp_path):
+    folder, ear, peak = opened(tmp_path), Ear(), Peak()
+    list(answer_items(NoiseSystem(), ITEMS, folder))
+    measured = suite(encoders={"ear": ear}, item_metrics=(peak,))
+    measure_items(measured, SET, folder, ITEMS[:2])
+    measure_items(measured, SET, folder)
+    measure_items(measured, SET, folder)
+    assert ear.heard == 6
+    assert peak.measured == [one.id for one in ITEMS]
+    scores = folder.scores("item-3")[digest_of(Peak.columns)]
+    assert scores["peak"] > scores["level"] > 0
+
+
+def test_a_metric_added_later_measures_what_is_there_already(tmp_path):
+    folder, system = opened(tmp_path), NoiseSystem()
+    list(answer_items(system, ITEMS, folder))
+    measure_items(suite(item_metrics=()), SET, folder)
+    measure_items(suite(), SET, folder)
+    assert len(folder.scores("item-0")) == 1
+    assert len(system.asked) == 6
+
+
+def test_items_without_a_track_have_no_scores(tmp_path):
+    folder = opened(tmp_path)
+    list(answer_items(NoiseSystem(refused=("item-1",)), ITEMS, folder))
+    measure_items(suite(), SET, folder)
+    assert folder.scores("item-1") == {}
+    assert folder.features(EAR, "item-1") is None
+
+
+def test_references_answer_their_own_set(tmp_path):
+    folder = opened(tmp_path)
+    list(answer_items(reference_answers(SET), ITEMS, folder))
+    assert folder.record(ITEMS[0]).has_track
+    with pytest.raises(MeasureError, match="--corpus"):
+        reference_answers(replace(SET, has_references=False))
+
+
+def test_a_system_without_plans_of_its_own_gives_none():
+    class System:
+        def generate(self, instruction, *, seed=0):
+            return SimpleNamespace(waveform=noise(1.0), plan=plan())
+
+    assert asking(System())(ITEMS[0])[1] == plan()
+    assert asking(System(), has_plan=False)(ITEMS[0])[1] is None

@@ -1,0 +1,126 @@
+import pytest
+
+from audiostory.chat import ChatAnswer, ChatRequest
+from audiostory.errors import ConfigError
+from audiostory.evaluate.judge.cost import (
+    Budget,
+    BudgetError,
+    Price,
+    Usage,
+    expected_usage,
+    load_prices,
+    price_for,
+    usage_of,
+    worst_usage,
+)
+from tests.evaluate.judge.test_question import ask
+
+PRICE = Price(
+    model="m",
+    input_per_million=1.0,
+    audio_per_million=7.0,
+    output_per_million=4.0,
+    audio_tokens_per_s=32,
+    date="2026-01-02",
+    source="a test",
+)
+TABLE = """
+[[price]]
+model = "gemini-x"
+input_per_million = 0.1
+audio_per_million = 0.7
+output_per_million = 0.4
+audio_tokens_per_s = 32
+date = "2026-01-02"
+source = "https://example.org/prices"
+"""
+
+
+def test_text_sound_and_answers_have_their_own_prices():
+    used = Usage(asks=1, input_tokens=3e6, audio_tokens=2e6, output_tokens=5e5)
+    assert PRICE.of(used) == pytest.approx(1 * 1.0 + 2 * 7.0 + 0.5 * 4.0)
+
+
+def test_usage_is_what_all_answers_took():
+    answers = [
+        ChatAnswer(text="", model="m", input_tokens=10, audio_tokens=8, output_tokens=1),
+        ChatAnswer(text="", model="m", input_tokens=5, output_tokens=2, asks=3),
+    ]
+    assert usage_of(answers) == Usage(asks=4, input_tokens=15, audio_tokens=8, output_tokens=3)
+
+
+def test_a_table_of_prices_tells_when_and_where_they_were_read(tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text(TABLE)
+    (price,) = load_prices(path)
+    assert (price.date, price.source) == ("2026-01-02", "https://example.org/prices")
+
+
+@pytest.mark.parametrize("missing", ["date", "source", "output_per_million"])
+def test_a_price_without_its_origin_is_refused(tmp_path, missing):
+    path = tmp_path / "prices.toml"
+    path.write_text("\n".join(one for one in TABLE.splitlines() if not one.startswith(missing)))
+    with pytest.raises(ConfigError, match=missing):
+        load_prices(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gemini:m", "openai:m@http://localhost:8000/v1", "openai:m?structured=text", "m"],
+)
+def test_a_price_is_found_by_the_model_wherever_it_is_served(name):
+    assert price_for(name, [PRICE]) is PRICE
+
+
+def test_an_unknown_price_is_none_and_not_nothing():
+    assert price_for("gemini:other", [PRICE]) is None
+
+
+def test_the_worst_is_never_less_than_what_is_expected():
+    request = ask().request
+    expected, worst = expected_usage(request, 60.0, PRICE), worst_usage(request, 60.0, PRICE)
+    assert expected.audio_tokens == 1_920
+    assert worst.asks == request.max_asks
+    assert worst.audio_tokens == 3 * 1_920
+    assert PRICE.of(worst) > 3 * PRICE.of(expected)
+
+
+def test_a_budget_of_answers_counts_what_may_still_come():
+    budget = Budget(max_requests=4)
+    worst = Usage(asks=3)
+    budget.set_aside(worst)
+    with pytest.raises(BudgetError, match="max_requests=4"):
+        budget.set_aside(worst)
+    budget.settle(worst, Usage(asks=1))
+    budget.set_aside(worst)
+    budget.settle(worst, Usage(asks=1))
+    assert budget.spent.asks == 2
+    with pytest.raises(BudgetError, match="2 answers came"):
+        budget.set_aside(worst)
+
+
+def test_a_budget_of_money_stops_before_it_is_passed():
+    budget = Budget(max_cost=10.0, price=PRICE)
+    worst = Usage(output_tokens=1e6)  # 4 USD
+    for _ in range(2):
+        budget.set_aside(worst)
+        budget.settle(worst, worst)
+    with pytest.raises(BudgetError, match=r"8\.0000 USD are spent.*max_cost=10"):
+        budget.set_aside(worst)
+    assert PRICE.of(budget.spent) == pytest.approx(8.0)
+
+
+def test_a_budget_of_money_needs_a_price():
+    with pytest.raises(ConfigError, match="price table"):
+        Budget(max_cost=1.0)
+
+
+def test_without_a_limit_all_is_allowed():
+    budget = Budget()
+    for _ in range(100):
+        budget.set_aside(Usage(asks=1_000_000))
+
+
+def test_a_longer_question_may_cost_more():
+    short, long = (worst_usage(ChatRequest(text="a" * n), 0.0, PRICE) for n in (10, 1_000))
+    assert long.input_tokens - short.input_tokens == 3 * 990
