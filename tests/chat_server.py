@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -101,7 +101,7 @@ def _openai(reply: Reply) -> dict:
 
 
 def _gemini(reply: Reply) -> dict:
-    reasons = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+    reasons = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY", "other": "OTHER"}
     candidate = {
         "content": {"role": "model", "parts": [{"text": reply.text}]},
         "finishReason": reasons[reply.finish],
@@ -150,8 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         for name, value in reply.headers:
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data[: len(data) // 2] if reply.is_dropped else data)
+        with suppress(ConnectionError):  # the client of a test of patience has gone
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2] if reply.is_dropped else data)
         self.close_connection = reply.is_dropped
 
 

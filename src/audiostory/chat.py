@@ -66,7 +66,7 @@ class ChatAnswer:
     asks: int = 1
     """Answers it took."""
     is_whole: bool = True
-    """False where it ends because ``max_output_tokens`` were used up."""
+    """False where it ends before its end, as when ``max_output_tokens`` are used up."""
 
 
 class ChatUnavailableError(ChatError):
@@ -166,7 +166,7 @@ def ask_until_it_fits(
 def _misfit(answer: ChatAnswer, request: ChatRequest) -> str:
     """Why an answer cannot be used; "" if it can."""
     if not answer.is_whole:
-        return f"it was cut off after {request.max_output_tokens} tokens: be briefer"
+        return f"it was cut off (at most {request.max_output_tokens} tokens fit): be briefer"
     if not answer.text.strip():
         return "it was empty"
     if request.schema is None:

@@ -40,6 +40,7 @@ MAKERS = {"bell": bell, "rain": rain}
 
 def write_corpus(folder: Path, per_split: int = 3) -> Path:
     """A corpus of bells, rain and (as another group) clicks, in all three splits."""
+    folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for split in ("train", "val", "test"):
         for group in (*MAKERS, "toy"):

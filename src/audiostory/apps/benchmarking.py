@@ -234,10 +234,10 @@ def judge_of(
     """
     if spec is None:
         return None
-    from audiostory.models.remote.catalogue import build_client
     from audiostory.evaluate.judge.cost import Budget
     from audiostory.evaluate.judge.judge import Judge
     from audiostory.evaluate.judge.question import Sampling
+    from audiostory.models.remote.catalogue import build_client
 
     return Judge(
         build_client(spec),

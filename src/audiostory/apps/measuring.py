@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiostory.apps import benchmarking
+from audiostory.apps import benchmarking, studying
 from audiostory.apps.benchmarking import tell
 from audiostory.apps.options import Debug, Device, Model
 from audiostory.apps.work import loaded, mistakes_told
@@ -133,5 +133,5 @@ def solvers(
         typer.echo(report.to_markdown())
 
 
-for command in (benchmarking.run, benchmarking.report):
+for command in (benchmarking.run, benchmarking.report, studying.study, studying.study_score):
     app.command()(command)

@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 FRAME_S = 0.05
 EDGES_HZ = (60, 125, 250, 500, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000, 11_000)
 SOUNDING_DB = 20.0
-"""Frames this far below a sound's loudest one are not counted as sounding."""
+"""Bands and frames this far below a sound's loudest ones do not carry it."""
 SHARE = 0.2
-"""Share of its sounding frames in which a sound has to stand out."""
+"""Share of its frames in which a sound has to stand out."""
 FLOOR = 1e-10
 """Power below which nothing is heard."""
 
@@ -29,9 +29,9 @@ FLOOR = 1e-10
 def prominence_db(sound_N: Samples, rest_N: Samples, sample_rate_hz: int) -> float:
     """How far a sound stands out from the rest, in dB: above 0 it can be heard.
 
-    The ratio of powers in the band where it is highest, frame by frame; of the frames in which
-    the sound is within ``SOUNDING_DB`` of its loudest, the level that ``SHARE`` of them reach.
-    Minus infinity for silence.
+    The ratio of powers in the band where it is highest, frame by frame. Frames and bands count
+    where the sound is within ``SOUNDING_DB`` of its loudest, and the result is the level that
+    ``SHARE`` of those frames reach. Minus infinity for silence.
 
     Raises:
         ShapeError: if the two are not equally long.
@@ -39,12 +39,12 @@ def prominence_db(sound_N: Samples, rest_N: Samples, sample_rate_hz: int) -> flo
     if len(sound_N) != len(rest_N):
         raise ShapeError(f"a sound of {len(sound_N)} samples beside {len(rest_N)}: give as many")
     sound_TK = _bands(sound_N, sample_rate_hz)
-    power_T = sound_TK.sum(axis=1)
-    if not len(power_T) or power_T.max() <= FLOOR:
+    loudest = sound_TK.max(initial=0.0)
+    if loudest <= FLOOR:
         return -np.inf
-    is_sounding_T = power_T > power_T.max() * 10 ** (-SOUNDING_DB / 10)
-    ratio_TK = (sound_TK + FLOOR) / (_bands(rest_N, sample_rate_hz) + FLOOR)
-    best_T = ratio_TK.max(axis=1)[is_sounding_T]
+    counts_TK = sound_TK > loudest * 10 ** (-SOUNDING_DB / 10)
+    ratio_TK = sound_TK / (_bands(rest_N, sample_rate_hz) + FLOOR)
+    best_T = np.where(counts_TK, ratio_TK, 0.0).max(axis=1)[counts_TK.any(axis=1)]
     return float(10 * np.log10(np.quantile(best_T, 1 - SHARE)))
 
 

@@ -275,9 +275,7 @@ def _lengths(rng: Random, name: str, parts: Parts, total_s: float) -> list[float
 def _layers(
     rng: Random, parts: tuple[_Part, ...], length_s: float, *, is_timed: bool
 ) -> tuple[Layer, ...]:
-    """The layers of one event; what goes on lies under what comes again, and that under what is
-    counted.
-    """
+    """The layers of one event; the rarer a sound, the more the others lie under it."""
     found: list[Layer] = []
     for part in parts:
         goes_under = part.rarity < max(other.rarity for other in parts)

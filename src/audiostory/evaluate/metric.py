@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from audiostory.audio.waveform import Waveform
 from audiostory.data.sets.item import Item
@@ -90,10 +90,8 @@ class SetMetric(Protocol):
         """Whether it compares with references at all (Inception score does not)."""
         ...
 
-    @property
-    def interval_method(self) -> Method:
-        """The bootstrap interval that fits it: ``centred`` for distances of sets."""
-        ...
+    interval_method: ClassVar[Method]
+    """The bootstrap interval that fits it: ``centred`` for distances of sets."""
 
     def value(self, own: Sequence[Features], reference: Sequence[Features]) -> float:
         """The number for items in order; ``own[i]`` and ``reference[i]`` answer the same item.

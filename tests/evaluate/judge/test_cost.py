@@ -110,6 +110,15 @@ def test_a_budget_of_money_stops_before_it_is_passed():
     assert PRICE.of(budget.spent) == pytest.approx(8.0)
 
 
+def test_an_api_that_counts_no_tokens_does_not_pass_for_free():
+    budget = Budget(max_cost=10.0, price=PRICE)
+    worst = Usage(asks=3, input_tokens=10, output_tokens=1e6)
+    budget.set_aside(worst)
+    budget.settle(worst, Usage(asks=1))
+    assert PRICE.of(budget.spent) == pytest.approx(PRICE.of(worst))
+    assert budget.spent.asks == 1
+
+
 def test_a_budget_of_money_needs_a_price():
     with pytest.raises(ConfigError, match="price table"):
         Budget(max_cost=1.0)

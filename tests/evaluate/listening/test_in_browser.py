@@ -151,6 +151,15 @@ def test_arrows_move_between_questions_and_scores_without_wrapping(opened, study
     assert checked(opened) == ["5, excellent", "4, good"]
 
 
+def test_a_key_held_too_long_scores_one_question_only(opened, study):
+    enter(opened, study)
+    listen(opened)
+    for _ in range(5):
+        opened.keyboard.down("4")
+    opened.keyboard.up("4")
+    assert checked(opened) == ["4, good"]
+
+
 def test_what_is_still_to_score_is_said(opened, study):
     enter(opened, study)
     listen(opened)

@@ -48,6 +48,7 @@ def test_what_does_not_return_says_nothing():
     for sounds in ((), named("dog", "rain"), named("dog", "dog")):
         scores = measured(rows([1, 0], [0, 1], [1, 0]), sounds)
         assert scores["entity_consistency"] is None
+        assert (scores["entity_pairs"] is None) == (not sounds)
 
 
 def test_sounds_of_one_event_are_not_compared():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from audiostory.data.sets.item import NamedSound
@@ -82,8 +84,9 @@ def test_the_length_asked_for_is_the_instructions(track_s, error_s):
 
 
 def test_a_duration_given_as_a_number_counts_before_the_text():
-    given = subject(zeros(20.0), planned=plan(("rain", 0, 24)))
-    given.item.__dict__["instruction"] = Instruction(text="rain, 10 seconds", duration_s=26.0)
+    asked = Instruction(text="rain, 10 seconds", duration_s=26.0)
+    told = subject(zeros(20.0), planned=plan(("rain", 0, 24)))
+    given = replace(told, item=replace(told.item, instruction=asked))
     scores = TimingMetric(ScriptedGrounder({})).measure(given)
     assert scores["length_error_s"] == pytest.approx(6.0)
     assert scores["length_error_plan_s"] == pytest.approx(4.0)

@@ -40,6 +40,12 @@ def test_other_lines_are_refused_with_the_form_of_a_good_one(spec):
         build_client(spec)
 
 
+def test_no_password_gets_into_a_name():
+    with pytest.raises(ConfigError, match="AUDIOSTORY_CHAT_KEY") as caught:
+        build_client("openai:m@https://me:secret@example.org/v1")
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from audiostory.chat import ChatUnavailableError
@@ -26,6 +28,12 @@ class TestGemini(BothApis):
         settings = server.asked[0].body["generationConfig"]
         assert "responseSchema" not in settings
         assert settings.get("responseMimeType") == mime
+
+    def test_an_answer_that_ends_for_no_good_reason_is_not_whole(self, server, client):
+        cut = Reply(finish="other")
+        server.script = [cut]
+        assert client.ask(replace(ASKED, schema=None)).text == FITS
+        assert "cut off" in server.asked[1].text
 
     def test_a_wait_may_stand_in_the_details_of_the_error(self, server, client, slept):
         detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}

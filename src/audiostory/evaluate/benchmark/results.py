@@ -17,6 +17,7 @@ from audiostory.evaluate.benchmark.folder import Question, RunCard, RunFolder
 from audiostory.evaluate.benchmark.suite import Skipped
 from audiostory.evaluate.encoders.encoder import EncoderCard, Features
 from audiostory.evaluate.metric import Column, SetMetric
+from audiostory.evaluate.quality import FrechetDistance
 from audiostory.evaluate.statistics.comparison import compare, compare_scores, holm
 from audiostory.evaluate.statistics.resampling import interval
 from audiostory.evaluate.statistics.samples import Indices, Resampled
@@ -47,6 +48,8 @@ class Cell:
     """Items behind it."""
     by_stratum: Mapping[str, float] = field(default_factory=dict)
     """The same over the items of each stratum; for item metrics only."""
+    warning: str = ""
+    """What is wrong with so few items; empty where nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,6 +291,16 @@ class _SetNumbers:
             )
         return self._statistics[place]
 
+    def warning(self, key: str, system: str, items: tuple[str, ...]) -> str:
+        """What is wrong with a Frechet distance of so few samples; empty for other numbers."""
+        metric = self.metrics[key]
+        if not isinstance(metric, FrechetDistance) or self.references is None:
+            return ""
+        own = self._features(self.folders[system], metric, items)
+        reference = self._features(self.references, metric, items)
+        found = metric.summary([own[one] for one in items], [reference[one] for one in items])
+        return found.warning or ""
+
     def _features(
         self, folder: RunFolder, metric: SetMetric, items: Sequence[str]
     ) -> dict[str, Features]:
@@ -374,7 +387,13 @@ def _set_cell(run: _Run, key: str, sets: _SetNumbers, config: ReportConfig) -> C
         level=config.level,
         method=sets.metrics[key].interval_method,
     )
-    return Cell(value=found.estimate, low=found.low, high=found.high, num_items=len(items))
+    return Cell(
+        value=found.estimate,
+        low=found.low,
+        high=found.high,
+        num_items=len(items),
+        warning=sets.warning(key, run.card.system, items),
+    )
 
 
 def _differences(

@@ -1,7 +1,6 @@
-"""Learning the detector from mixed scenes, and measuring it on clips and scenes it never heard.
+"""Learning the detector from mixed scenes.
 
-The ``train`` split teaches, ``val`` chooses the threshold and the moment to keep, ``test`` is only
-reported.
+The ``train`` split alone teaches; how well it does is the work of ``quality_check``.
 
 Shapes: ``B`` scenes, ``F`` frames of answers, ``G`` groups.
 """
@@ -15,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,8 +29,6 @@ TOO_VAGUE = frozenset(("misc", "object", "household", "office", "music"))
 """Groups that are heard but not named: nobody could tell them by ear."""
 MIN_RECORDINGS = 4
 """Fewer recordings of a kind teach nothing about the kind."""
-HELD_STEPS = 12
-"""Batches of scenes behind a measurement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,38 +162,3 @@ def sampler_of(
         MixtureConfig(window_frames=config.window_frames),
         seed=seed,
     )
-
-
-@dataclass(frozen=True)
-class FrameCounts:
-    """Frames by group at each threshold: rightly found, wrongly found, missed."""
-
-    thresholds: np.ndarray
-    right_HG: np.ndarray
-    wrong_HG: np.ndarray
-    missed_HG: np.ndarray
-
-    def f1(self) -> np.ndarray:
-        """(H,): mean over the groups that occur of the F1 score of frames, per threshold."""
-        occurs_G = (self.right_HG + self.missed_HG)[0] > 0
-        twice_HG = 2 * self.right_HG
-        scores_HG = twice_HG / np.maximum(twice_HG + self.wrong_HG + self.missed_HG, 1)
-        return scores_HG[:, occurs_G].mean(axis=1)
-
-
-@torch.inference_mode()
-def frame_counts(detector: SoundDetector, sampler: MixtureSampler) -> FrameCounts:
-    """How the detector's answers compare with what is heard in scenes."""
-    thresholds = np.linspace(0.05, 0.95, 19)
-    shape = (len(thresholds), len(detector.config.groups))
-    right, wrong, missed = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for step in range(HELD_STEPS):
-        mel_BTM, heard_BFG = sampler.batch_at(step)
-        found_BFG = detector(mel_BTM)[0].sigmoid().numpy()
-        is_heard = heard_BFG.numpy() > 0.5
-        for index, threshold in enumerate(thresholds):
-            is_found = found_BFG > threshold
-            right[index] += (is_found & is_heard).sum((0, 1))
-            wrong[index] += (is_found & ~is_heard).sum((0, 1))
-            missed[index] += (~is_found & is_heard).sum((0, 1))
-    return FrameCounts(thresholds, right, wrong, missed)

@@ -168,9 +168,7 @@ class EmbeddedEvaluator:
     def shared_space(self) -> SharedSpaceEncoder:
         """Sounds and texts in one space."""
         config = self.config.text_audio
-        return SharedSpaceEncoder(
-            self.network, self._card(SHARED_SPACE, config, config.dimension)
-        )
+        return SharedSpaceEncoder(self.network, self._card(SHARED_SPACE, config, config.dimension))
 
     @property
     def grounder(self) -> DetectorGrounder:

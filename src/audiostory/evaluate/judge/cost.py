@@ -6,7 +6,7 @@ import math
 import threading
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audiostory.chat import ChatAnswer, ChatRequest
@@ -38,7 +38,10 @@ class Price:
     currency: str = "USD"
 
     def of(self, usage: Usage) -> float:
-        """Price of what was used, in ``currency``."""
+        """Price of what was used, in ``currency``.
+
+        Where an API does not tell its tokens of sound apart, they are counted as text.
+        """
         text_tokens = usage.input_tokens - usage.audio_tokens
         return 1e-6 * (
             text_tokens * self.input_per_million
@@ -189,7 +192,12 @@ class Budget:
             self._aside.append(worst)
 
     def settle(self, worst: Usage, used: Usage) -> None:
-        """What a question for which ``worst`` was set aside took in the end."""
+        """What a question for which ``worst`` was set aside took in the end.
+
+        Answers without a count of tokens are taken to have used the most.
+        """
+        if used.asks and not used.input_tokens:
+            used = replace(worst, asks=used.asks)
         with self._lock:
             self._aside.remove(worst)
             self.spent += used

@@ -71,7 +71,8 @@ def question_of(
     Args:
         rubric: what is asked, and which of the others are shown.
         model: the judge, as its client is called.
-        instruction: what the track was asked for.
+        instruction: what the track was asked for, in words; a sound or video that came with it is
+            not shown.
         plan: needed if the rubric shows it.
         sound: needed if the rubric shows it.
         sampling: how the answer is drawn.

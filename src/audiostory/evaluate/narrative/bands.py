@@ -75,10 +75,9 @@ def bands_of(waveform: Waveform, config: BandConfig | None = None) -> Bands:
         raise AudioError("the track holds no samples: there is nothing to measure")
     rate_hz = waveform.sample_rate_hz
     size = max(2, round(config.window_s * rate_hz))
-    fft_size = 1 << (size - 1).bit_length()
     window_N = np.hanning(size + 2)[1:-1].astype(np.float32)  # no zeros at its ends
-    scale = 2 / (fft_size * float(np.square(window_N, dtype=np.float64).sum()))
-    bank_FM = mel_bank(config, fft_size, rate_hz) * np.float32(scale)
+    scale = 2 / (size * float(np.square(window_N, dtype=np.float64).sum()))
+    bank_FM = mel_bank(config, size, rate_hz) * np.float32(scale)
     last = max(waveform.num_samples - size, 0)
     num_frames = int(last / rate_hz * config.frames_per_s + 1e-9) + 1
     starts_T = np.round(np.arange(num_frames) / config.frames_per_s * rate_hz).astype(np.int64)
@@ -90,7 +89,7 @@ def bands_of(waveform: Waveform, config: BandConfig | None = None) -> Bands:
             part = row_N[starts[0] : starts[-1] + size]
             part = np.pad(part, (0, size - len(part))) if len(part) < size else part
             frames = np.lib.stride_tricks.sliding_window_view(part, size)[starts - starts[0]]
-            spectrum = np.fft.rfft(frames * window_N, fft_size, axis=1)
+            spectrum = np.fft.rfft(frames * window_N, axis=1)
             power = np.square(spectrum.real) + np.square(spectrum.imag)
             powers_TM[first : first + len(starts)] += power @ bank_FM
     return Bands(powers_TM / np.float32(waveform.channels), config)

@@ -60,7 +60,7 @@ class CoverageMetric:
     def columns(self) -> tuple[Column, ...]:
         """Coverage, coverage in place, order, and what they stand on."""
         heard_by = self._grounder.card.described
-        within = f"within {self._tolerance_s:g} s; {heard_by}"
+        within = f"within {self._tolerance_s:g} s, or half the resolution; {heard_by}"
         return (
             _column(key="coverage", title="Coverage", better="higher", detail=heard_by),
             _column(

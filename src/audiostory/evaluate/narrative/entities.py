@@ -45,7 +45,7 @@ class EntityMetric:
     ``entity_pairs``: how many pairs of a sound with itself that is, no direction.
 
     None: where no sound is found in two events, or only one sound is found: what does not return
-    cannot return unchanged.
+    cannot return unchanged. The pairs are None where an item names no sounds.
 
     Args:
         grounder: finds the sounds.
@@ -88,7 +88,7 @@ class EntityMetric:
         is_known = bool(same and different)
         return {
             "entity_consistency": float(np.mean(same) - np.mean(different)) if is_known else None,
-            "entity_pairs": float(len(same)),
+            "entity_pairs": float(len(same)) if subject.item.sounds else None,
         }
 
     def _heard(self, subject: Subject) -> list[_Heard]:

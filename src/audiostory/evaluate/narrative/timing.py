@@ -69,7 +69,7 @@ class TimingMetric:
     def columns(self) -> tuple[Column, ...]:
         """Errors by what they compare with, and the instrument's resolution."""
         heard_by = self._grounder.card.described
-        within = f"within {self._tolerance_s:g} s; {heard_by}"
+        within = f"within {self._tolerance_s:g} s, or the resolution; {heard_by}"
         return (
             _column(
                 key="onset_error_plan_s",

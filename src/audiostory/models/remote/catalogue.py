@@ -48,6 +48,11 @@ def build_client(spec: str, *, sleep: Sleep = time.sleep) -> ChatClient:
         raise ConfigError(
             f"{spec!r} names no chat model: write gemini:MODEL, openai:MODEL or openai:MODEL@URL"
         )
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ConfigError(
+            "the address of a chat model holds a password, which would be written into reports: "
+            "put it into the environment variable AUDIOSTORY_CHAT_KEY"
+        )
     config = RemoteConfig(model=model, base_url=f"http{url}" if at else None)
     return CLIENTS[api](_with_options(config, options), sleep=sleep)
 

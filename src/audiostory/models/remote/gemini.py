@@ -89,7 +89,7 @@ class GeminiClient(RemoteClient):
         answer = ChatAnswer(
             text=self.found(text, request),
             model=response.model_version or self.config.model,
-            is_whole=reason != "MAX_TOKENS",
+            is_whole=reason in ("", "STOP"),
             **_tokens(response.usage_metadata),
         )
         blocked = response.prompt_feedback and response.prompt_feedback.block_reason
@@ -119,7 +119,8 @@ def _trouble(error: Any) -> Trouble:
     is_key = error.code == 400 and "API_KEY_INVALID" in str(error.details)
     told = error.details.get("error") if isinstance(error.details, dict) else None
     details = told.get("details") if isinstance(told, dict) else None
-    delays = [one["retryDelay"] for one in details or () if "retryDelay" in one]
+    known = [one for one in details or () if isinstance(one, dict)]
+    delays = [one["retryDelay"] for one in known if "retryDelay" in one]
     headers = getattr(error.response, "headers", None) or {}
     wait_s = seconds_to_wait(headers.get("retry-after"))
     if wait_s is None and delays:

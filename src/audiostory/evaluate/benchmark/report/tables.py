@@ -24,6 +24,17 @@ SECTIONS = {
     "embedded": "Embedded evaluator",
 }
 """Headings, in order."""
+KINDS: dict[str, tuple[str, ...]] = {
+    "What is found, and in which order": ("coverage", "order", "groundable"),
+    "When it is heard": (*("onset_", "duration_", "length_", "boundary_", "planned", "timing_"),),
+    "Joins": ("join",),
+    "One world": ("timbre_", "floor_", "reverb_", "consistency_", "entity_"),
+    "Defects": (
+        *("silence_", "longest_", "clipped_", "true_peak", "dc_", "repeated_", "copied_"),
+        *("bandwidth_", "channel"),
+    ),
+}
+"""Tables of the narrative section, and how keys of their columns begin."""
 EMBEDDED_WARNING = (
     "Heard by the small evaluator that is shipped with AudioStory. These numbers compare systems "
     "of this report with each other, and with nothing else: they are no FD, KL, IS or CLAP score "
@@ -61,6 +72,18 @@ TABLE_3 = (
 """Single sounds (Table 3)."""
 
 
+def parted(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """Columns in tables that fit a page: one for each kind of measure, others in one without name.
+
+    Kinds are told by the beginnings of keys, so that a column that is new is never left out.
+    """
+    parts: dict[str, list[Column]] = {}
+    for column in columns:
+        kinds = (name for name, heads in KINDS.items() if column.key.startswith(heads))
+        parts.setdefault(next(kinds, ""), []).append(column)
+    return list(parts.items())
+
+
 def markdown(results: Results) -> str:
     """The whole report as Markdown."""
     lines = [f"# {results.set_name} {results.set_version}", ""]
@@ -74,7 +97,9 @@ def markdown(results: Results) -> str:
         if columns:
             lines += [f"## {heading}", ""]
             lines += [EMBEDDED_WARNING, ""] if section == "embedded" else []
-            lines += [*_table(results, columns), "", *_explained(results, columns), ""]
+        for title, part in parted(columns):
+            lines += [f"### {title}", ""] if title else []
+            lines += [*_table(results, part), "", *_explained(results, part), ""]
     lines += _strata(results) + _left_out(results)
     level, draws = results.config.level, results.config.resamples
     lines += [
@@ -156,6 +181,8 @@ def _explained(results: Results, columns: Sequence[Column]) -> list[str]:
         known = [one.cells[column.key] for one in results.systems if column.key in one.cells]
         source = f" [{column.source}]" if column.source else ""
         lines.append(f"- {column.title}: {_items(known)}; {_plain(column.detail)}{source}")
+        warnings = dict.fromkeys(cell.warning for cell in known if cell.warning)
+        lines += [f"  - **careful**: {_plain(warning)}" for warning in warnings]
     return lines
 
 

@@ -319,6 +319,7 @@
 
   function onKey(event) {
     if (view !== "trial" || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.repeat && /^([\d ]|Enter)$/.test(event.key)) return event.preventDefault(); // a key held too long
     const on = event.target;
     if (on.closest("summary") && [" ", "Enter"].includes(event.key)) return;
     const isButton = on.closest("button") !== null;
