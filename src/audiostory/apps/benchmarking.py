@@ -12,8 +12,9 @@ from audiostory.apps.work import mistakes_told, screen
 from audiostory.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from audiostory.data.sets.item import ItemSet
+    from audiostory.data.sets.item import Item, ItemSet
     from audiostory.evaluate.benchmark.folder import RunFolder
+    from audiostory.evaluate.benchmark.judging import JudgeMetric
     from audiostory.evaluate.benchmark.results import Results
     from audiostory.evaluate.benchmark.suite import Suite
     from audiostory.evaluate.metric import ItemMetric
@@ -111,10 +112,18 @@ def run(  # noqa: PLR0913 - one parameter per option
     judge_repeats: Annotated[
         int, typer.Option(min=1, help="How often the judge is asked the same.")
     ] = 1,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            help="Prices of chat models, JSON (docs/benchmark.md); without, costs are unknown.",
+            show_default=False,
+        ),
+    ] = None,
     max_cost: Annotated[
         float | None,
         typer.Option(
-            help="US dollars at which the judge stops; what it said is kept.", show_default=False
+            help="What the judge may cost, in the prices' currency; what it said is kept.",
+            show_default=False,
         ),
     ] = None,
     debug: Debug = False,
@@ -123,28 +132,31 @@ def run(  # noqa: PLR0913 - one parameter per option
     with mistakes_told(debug=debug):
         from audiostory.apps.systems import SystemOptions, build_system, parse_system
         from audiostory.evaluate.benchmark.folder import RunFolder
+        from audiostory.evaluate.benchmark.report.tables import markdown
         from audiostory.evaluate.benchmark.run import answer_items, measure_items
 
         spec = parse_system(system)
         questions = loaded_set(item_set, corpus, limit)
-        suite = suite_of(
-            protocol,
-            encoder or [],
-            device,
-            evaluator,
-            judge_of(judge, out, judge_repeats, max_cost),
-        )
+        judging = judge_of(judge, out, judge_repeats, max_cost, prices)
+        suite = suite_of(protocol, encoder or [], device, evaluator, judging)
         options = SystemOptions(device=device, dtype=dtype, chat=chat, corpus=corpus)
         asked = build_system(spec, questions, options)
         folder = RunFolder(out / spec.name)
         folder.open(asked.card, questions.items)
-        for _ in answer_items(asked.answer, questions.items, folder, tell):
+        remark_of = questions.remark_of if spec.model == REFERENCE else no_remark
+        for _ in answer_items(asked.answer, questions.items, folder, tell, remark_of=remark_of):
             pass
         if questions.has_references and spec.model != REFERENCE:
             hear_references(questions, suite, out)
-        measure_items(suite, questions, folder, progress=tell)
+        if judging is not None:
+            tell_estimate(judging, suite, questions, folder)
+        unscored = measure_items(suite, questions, folder, tell)
         screen().print()
-        typer.echo(summary_of(results_of([folder], reference_in(out))))
+        typer.echo(markdown(results_of([folder], reference_in(out))))
+        if judging is not None:
+            keep_verdicts(judging, folder)
+        for one in unscored:
+            typer.echo(f"not scored, the next run tries again: {one.item}: {one.why}")
         typer.echo(f"all systems side by side: audiostory evaluate report {out}")
 
 
@@ -225,26 +237,49 @@ def suite_of(
 
 
 def judge_of(
-    spec: str | None, out: Path, repeats: int, max_cost: float | None
-) -> ItemMetric | None:
+    spec: str | None, out: Path, repeats: int, max_cost: float | None, prices: Path | None
+) -> JudgeMetric | None:
     """The judge that was asked for, its answers kept in the benchmark's folder.
 
     Raises:
-        ConfigError: if there is no such model.
+        ConfigError: if there is no such model, or a limit of cost without a price.
     """
     if spec is None:
         return None
-    from audiostory.evaluate.judge.cost import Budget
+    from audiostory.evaluate.benchmark.judging import JudgeMetric
+    from audiostory.evaluate.judge.cost import Budget, load_prices, price_for
     from audiostory.evaluate.judge.judge import Judge
     from audiostory.evaluate.judge.question import Sampling
     from audiostory.models.remote.catalogue import build_client
 
-    return Judge(
-        build_client(spec),
+    client = build_client(spec)
+    price = None if prices is None else price_for(client.name, load_prices(prices))
+    judge = Judge(
+        client,
         out / "judge",
         sampling=Sampling(repeats=repeats),
-        budget=Budget(max_cost=max_cost),
+        budget=Budget(max_cost=max_cost, price=price),
     )
+    return JudgeMetric(judge)
+
+
+def tell_estimate(judge: JudgeMetric, suite: Suite, item_set: ItemSet, folder: RunFolder) -> None:
+    """Say what judging will take; nothing is sent."""
+    from audiostory.evaluate.benchmark.judging import unjudged
+    from audiostory.evaluate.judge.report import estimate
+
+    expected = estimate(judge.judge, unjudged(judge, suite, item_set, folder))
+    screen().print(f"\n{expected.in_words()}", highlight=False)
+
+
+def keep_verdicts(judge: JudgeMetric, folder: RunFolder) -> None:
+    """Write what was judged now, and say what it took."""
+    from audiostory.evaluate.judge.report import report_on, save_report
+
+    if judge.verdicts:
+        place = folder.path / "judge.json"
+        save_report(report_on(judge.judge, judge.verdicts), place, overwrite=True)
+        typer.echo(f"reasons, spread and cost of what was judged now: {place}")
 
 
 def hear_references(item_set: ItemSet, suite: Suite, out: Path) -> None:
@@ -258,9 +293,16 @@ def hear_references(item_set: ItemSet, suite: Suite, out: Path) -> None:
     references = build_system(parse_system(REFERENCE), item_set, SystemOptions())
     folder = RunFolder(out / REFERENCE)
     folder.open(references.card, item_set.items)
-    for _ in answer_items(references.answer, item_set.items, folder, tell):
+    remark_of = item_set.remark_of
+    for _ in answer_items(references.answer, item_set.items, folder, tell, remark_of=remark_of):
         pass
     measure_items(replace(suite, item_metrics=()), item_set, folder, progress=tell)
+
+
+def no_remark(item: Item) -> str:
+    """Nothing has to be said of a system's own answers."""
+    del item
+    return ""
 
 
 def runs_in(out: Path) -> list[RunFolder]:
@@ -294,13 +336,6 @@ def results_of(
     from audiostory.evaluate.benchmark.results import ReportConfig, read_results
 
     return read_results(folders, references, set_metrics_of, ReportConfig(resamples=resamples))
-
-
-def summary_of(results: Results) -> str:
-    """The report of one run, as Markdown."""
-    from audiostory.evaluate.benchmark.report.tables import markdown
-
-    return markdown(results)
 
 
 def tell(what: str, share: float) -> None:

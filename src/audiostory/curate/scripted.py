@@ -145,18 +145,7 @@ def plan(script: Script, kinds: Mapping[str, Kind], takes: Takes) -> Planned:
         raise CorpusError(f"{script.id}: no space {script.space!r}: use one of {', '.join(SPACES)}")
     seed = Random(f"{NAME}/{script.id}").getrandbits(32)
     rng = Random(seed)
-    chosen: dict[str, Sequence[SoundRow]] = {}
-
-    def part(cue: Cue) -> _Part:
-        if cue.sound not in kinds:
-            raise CorpusError(f"{script.id}: {cue.sound!r} is not in the list of sounds: add it")
-        kind = kinds[cue.sound]
-        if cue.sound not in chosen:
-            chosen[cue.sound] = takes.of(kind, rng)
-        return _Part(kind, cue, chosen[cue.sound])
-
-    bed = part(Cue(sound=script.bed)) if script.bed else None
-    parts = [tuple(part(cue) for cue in moment.sounds) for moment in script.events]
+    bed, parts = _cast(rng, script, kinds, takes)
     ends_s = _ends(rng, script, parts)
     scene = Scene(
         beats=tuple(Beat(tuple(one.sound() for one in event)) for event in parts),
@@ -182,6 +171,24 @@ def plan(script: Script, kinds: Mapping[str, Kind], takes: Takes) -> Planned:
         words=tuple(part.kind.words for part, _ in named),
         files=tuple(part.files for part, _ in named),
     )
+
+
+def _cast(
+    rng: Random, script: Script, kinds: Mapping[str, Kind], takes: Takes
+) -> tuple[_Part | None, Parts]:
+    """What lies under the story and what its events hold; a sound that returns keeps its clips."""
+    chosen: dict[str, Sequence[SoundRow]] = {}
+
+    def part(cue: Cue) -> _Part:
+        if cue.sound not in kinds:
+            raise CorpusError(f"{script.id}: {cue.sound!r} is not in the list of sounds: add it")
+        kind = kinds[cue.sound]
+        if cue.sound not in chosen:
+            chosen[cue.sound] = takes.of(kind, rng)
+        return _Part(kind, cue, chosen[cue.sound])
+
+    bed = part(Cue(sound=script.bed)) if script.bed else None
+    return bed, [tuple(part(cue) for cue in moment.sounds) for moment in script.events]
 
 
 def _bed_sound(bed: _Part, duration_s: float) -> NamedSound:

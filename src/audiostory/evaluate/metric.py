@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, Protocol
 
 from audiostory.audio.waveform import Waveform
 from audiostory.data.sets.item import Item
+from audiostory.errors import MeasureError
 from audiostory.evaluate.encoders.encoder import Features
 from audiostory.evaluate.statistics.resampling import Method
 from audiostory.evaluate.statistics.samples import Resampled
@@ -56,6 +57,10 @@ class Subject:
     """Whether the system wrote the plan itself: a plan that was given says nothing of its logic."""
 
 
+class UnscoredError(MeasureError):
+    """An item could not be scored this time; the next run tries again."""
+
+
 class ItemMetric(Protocol):
     """Scores each item on its own; a set's value is the mean of the scores that exist."""
 
@@ -68,6 +73,9 @@ class ItemMetric(Protocol):
         """A score for each column's key; None where the item has no such score.
 
         The class's docstring says why such an item does not count as 0.
+
+        Raises:
+            UnscoredError: if the score may exist, but could not be had now.
         """
         ...
 

@@ -88,6 +88,13 @@ def test_a_folder_says_what_was_asked_and_measured(tmp_path):
     assert folder.measures().skipped[0].metric == "FAD"
 
 
+def test_notes_of_a_set_may_change_from_one_command_to_the_next(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.open(run_card(set_notes=("no references",)), ITEMS)
+    folder.open(run_card(set_notes=()), ITEMS)
+    assert folder.card().set_notes == ()
+
+
 def test_a_folder_of_something_else_is_told_as_such(tmp_path):
     with pytest.raises(OutputError, match="not the folder of a benchmark run"):
         RunFolder(tmp_path).card()

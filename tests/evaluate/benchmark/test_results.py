@@ -73,6 +73,16 @@ def test_without_references_only_distances_to_them_are_missing(folders):
     assert "peak" in results.systems[0].cells
 
 
+def test_references_that_are_not_the_published_ones_are_named(tmp_path):
+    folder = RunFolder(tmp_path / "reference")
+    folder.open(run_card("reference", is_reference=True, set_notes=("mixed",)), ITEMS)
+    remarks = {"item-2": "not the published samples"}
+    answer = reference_answers(SET)
+    list(answer_items(answer, ITEMS, folder, remark_of=lambda one: remarks.get(one.id, "")))
+    notes = read_results([folder], folder, set_metrics_of, CONFIG).set_notes
+    assert notes == ("mixed", "1 references: item-2: not the published samples")
+
+
 def test_the_same_folders_give_the_same_numbers(folders):
     assert read_results(*folders, set_metrics_of, CONFIG) == read_results(
         *folders, set_metrics_of, CONFIG

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from audiostory.errors import MeasureError, OutputError
+from audiostory.errors import AudioError, MeasureError, OutputError
 from audiostory.evaluate.benchmark.folder import RunFolder
 from audiostory.evaluate.benchmark.run import (
     answer_items,
@@ -12,6 +12,7 @@ from audiostory.evaluate.benchmark.run import (
     reference_answers,
 )
 from audiostory.evaluate.benchmark.suite import digest_of
+from audiostory.evaluate.metric import UnscoredError
 from audiostory.generate.batch.claims import claim
 from tests.evaluate.benchmark.systems import (
     EAR,
@@ -68,7 +69,7 @@ def test_tracks_are_heard_and_scored_once(tmp_path):
     folder, ear, peak = opened(tmp_path), Ear(), Peak()
     list(answer_items(NoiseSystem(), ITEMS, folder))
     measured = suite(encoders={"ear": ear}, item_metrics=(peak,))
-    measure_items(measured, SET, folder, ITEMS[:2])
+    measure_items(measured, replace(SET, items=ITEMS[:2]), folder)
     measure_items(measured, SET, folder)
     measure_items(measured, SET, folder)
     assert ear.heard == 6
@@ -109,3 +110,30 @@ def test_a_system_without_plans_of_its_own_gives_none():
 
     assert asking(System())(ITEMS[0])[1] == plan()
     assert asking(System(), has_plan=False)(ITEMS[0])[1] is None
+
+
+def test_what_could_not_be_scored_is_told_and_tried_again(tmp_path):
+    class Moody(Peak):
+        is_willing = False
+
+        def measure(self, subject):
+            if subject.item.id == "item-2" and not self.is_willing:
+                raise UnscoredError("the judge is asleep")
+            return super().measure(subject)
+
+    folder, moody = opened(tmp_path), Moody()
+    list(answer_items(NoiseSystem(), ITEMS, folder))
+    (one,) = measure_items(suite(item_metrics=(moody,)), SET, folder)
+    assert (one.item, one.why) == ("item-2", "the judge is asleep")
+    assert folder.scores("item-2") == {}
+    moody.is_willing = True
+    assert measure_items(suite(item_metrics=(moody,)), SET, folder) == ()
+    assert moody.measured.count("item-2") == moody.measured.count("item-1") == 1
+
+
+def test_a_track_that_cannot_be_read_is_named(tmp_path):
+    folder = opened(tmp_path)
+    list(answer_items(NoiseSystem(), ITEMS, folder))
+    folder.track("item-3").write_bytes(b"no sound")
+    with pytest.raises(AudioError, match="item-3: .*remove its record"):
+        measure_items(suite(), SET, folder)

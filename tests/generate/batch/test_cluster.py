@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pytest
 from audiostory.errors import ConfigError, MissingExtraError, OutputError
 from audiostory.generate.batch.claims import claim
 from audiostory.generate.batch.cluster import (
+    Actor,
     Crew,
-    Narrator,
     check_shared,
     connected,
     crew_for,
     narrate_on_cluster,
+    narrating,
     shared_token,
+    work_on_cluster,
 )
 from audiostory.generate.batch.folder import BatchFolder, Manifest
 from audiostory.generate.batch.many import Job
@@ -91,17 +94,38 @@ def test_an_actor_loads_the_model_once_and_tells_each_story_once(folder, pipelin
     loads = []
     jobs = [rain(0), rain(1)]
     with shared_token(folder.path) as token:
-        actor = Narrator(lambda: loads.append(1) or pipeline, jobs, folder, token)
+        build = partial(narrating, lambda: loads.append(1) or pipeline, jobs, folder, 1)
+        actor = Actor(build, token)
         first = actor({"index": np.array([1])})
         again = actor({"index": np.array([0, 1])})
     assert loads == [1]
-    assert [json.loads(text)["id"] for text in again["record"]] == ["rain0", "rain1"]
-    assert again["record"][1] == first["record"][0]
+    assert [json.loads(text)["id"] for text in again["told"]] == ["rain0", "rain1"]
+    assert again["told"][1] == first["told"][0]
     assert again["trouble"] == ["", ""]
 
 
+def test_an_actor_does_any_work_and_builds_it_once(folder):
+    built = []
+
+    def build():
+        built.append(1)
+        return lambda indices: [f"{type(index).__name__} {index}" for index in indices]
+
+    with shared_token(folder.path) as token:
+        actor = Actor(build, token)
+        assert actor({"index": np.array([2, 0])})["told"] == ["int 2", "int 0"]
+        assert actor({"index": np.array([1])}) == {"told": ["int 1"], "trouble": [""]}
+    assert built == [1]
+
+
+def test_no_items_need_no_cluster(folder):
+    told = work_on_cluster(lambda: list, 0, folder.path, address="nowhere")
+    assert list(told) == []
+
+
 def test_an_actor_that_cannot_go_on_says_where_and_why(tmp_path, folder, pipeline):
-    actor = Narrator(lambda: pipeline, [rain(0)], folder, tmp_path / "none" / "records" / "token")
+    build = partial(narrating, lambda: pipeline, [rain(0)], folder, 1)
+    actor = Actor(build, tmp_path / "none" / "records" / "token")
     (trouble,) = actor({"index": np.array([0])})["trouble"]
     assert trouble.startswith("on ")
     assert "all machines must share it" in trouble

@@ -40,6 +40,9 @@ class Item:
     instruction: Instruction
     seed: int = 0
     """Seed that every system is asked with."""
+    asked_duration_s: float | None = None
+    """Length that the instruction asks for, in its field or in words alone; None where nobody
+    says."""
     stratum: str = ""
     """Kind of question, such as a difficulty, that reports are broken down by."""
     captions: tuple[str, ...] = ()
@@ -65,6 +68,9 @@ class ItemSet:
     Raises:
         CorpusError: if the audio should be there but cannot be read.
     """
+    remark_of: Callable[[Item], str] = field(default=lambda _: "", repr=False)
+    """What has to be said of the reference audio that was last given for an item; empty where it
+    is what was published."""
     has_references: bool = True
     """Whether ``reference_of`` gives audio at all; distances to references need it."""
     notes: tuple[str, ...] = ()

@@ -91,6 +91,7 @@ class NanoStory:
             id=row.id,
             instruction=Instruction(text=row.instruction, duration_s=asked_s),
             seed=row.seed,
+            asked_duration_s=None if self.duration_said == "nowhere" else row.duration_s,
             stratum=self.stratum,
             story=Story(storyline=Storyline(summary=row.summary, events=row.events), clips=clips),
             sounds=self.sounds,
@@ -212,6 +213,7 @@ class References:
         check_corpus(corpus, digests)
         self._stories = {story.row.id: story for story in stories}
         self._mixer = Mixer(corpus, SAMPLE_RATE_HZ)
+        self._deviations: dict[str, Deviation | None] = {}
 
     def __call__(self, item: Item) -> Waveform:
         """The track, mono, at ``SAMPLE_RATE_HZ``.
@@ -219,7 +221,18 @@ class References:
         Raises:
             CorpusError: if the item is none of the set's, or its track cannot be mixed as it was.
         """
-        return self.mixed(item)[0]
+        waveform, self._deviations[item.id] = self.mixed(item)
+        return waveform
+
+    def remark(self, item: Item) -> str:
+        """How the track that was given for an item differs from the published one, in words."""
+        deviation = self._deviations.get(item.id)
+        if deviation is None:
+            return ""
+        return (
+            f"not the published samples (rounding; {deviation.level_db:g} dB in its loudest "
+            "difference of any second)"
+        )
 
     def mixed(self, item: Item) -> tuple[Waveform, Deviation | None]:
         """The track, and how it differs from the published one; None if in no sample."""
@@ -282,10 +295,12 @@ def load_nano_stories(corpus: Path | None = None) -> ItemSet:
             has_references=False,
             notes=(HOME_NOTE, SILENT_NOTE),
         )
+    references = References(stories, corpus, digests)
     return ItemSet(
         name=NAME,
         version=version,
         items=items,
-        reference_of=References(stories, corpus, digests),
+        reference_of=references,
+        remark_of=references.remark,
         notes=(HOME_NOTE,),
     )

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,6 +71,8 @@ class AnswerRecord:
     refusal: str = ""
     """Why there is no track; empty where there is one."""
     duration_s: float = 0.0
+    remark: str = ""
+    """What has to be said of the track, such as that a reference is not the published one."""
     attenuated_db: float = 0.0
     """How much the track was turned down to be kept, where it exceeded full scale."""
     seconds: float = 0.0
@@ -121,7 +123,7 @@ class RunFolder:
             OutputError: if the folder holds another run's answers, or cannot be written.
         """
         place = self.path / "run.json"
-        if place.exists() and (found := self.card()) != card:
+        if place.exists() and _who(found := self.card()) != _who(card):
             raise OutputError(
                 f"{self.path} holds {found.system} on {found.set_name} {found.set_version} "
                 f"({found.described}); this would be {card.system} on {card.set_name} "
@@ -200,7 +202,13 @@ class RunFolder:
         return record if not record.has_track or self.track(item_id).exists() else None
 
     def keep_answer(
-        self, item: Item, waveform: Waveform, plan: Plan | None, seconds: float
+        self,
+        item: Item,
+        waveform: Waveform,
+        plan: Plan | None,
+        *,
+        seconds: float,
+        remark: str = "",
     ) -> None:
         """Write an answer: track, plan, and last its record.
 
@@ -218,6 +226,7 @@ class RunFolder:
             item=item.id,
             question=question_of(item),
             duration_s=waveform.duration_s,
+            remark=remark,
             attenuated_db=round(20.0 * math.log10(max(peak, 1.0)), 2),
             seconds=round(seconds, 3),
         )
@@ -284,6 +293,11 @@ class RunFolder:
         """Write all scores of an item's track."""
         text = json.dumps(scores, indent=1, allow_nan=False, sort_keys=True)
         write_text(self.path / "scores" / f"{item_id}.json", text + "\n")
+
+
+def _who(card: RunCard) -> RunCard:
+    """The card without what may change from one command to the next."""
+    return replace(card, set_notes=())
 
 
 def _asked(item: Item) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def read_results(
     return Results(
         set_name=runs[0].card.set_name,
         set_version=runs[0].card.set_version,
-        set_notes=runs[0].card.set_notes,
+        set_notes=_notes(runs, references),
         questions=questions,
         columns=columns,
         systems=systems,
@@ -168,6 +168,17 @@ def read_results(
         encoders=encoders,
         config=config,
     )
+
+
+def _notes(runs: Sequence[_Run], references: RunFolder | None) -> tuple[str, ...]:
+    """What is to be known of the set, each once, and which references are not the published."""
+    notes = [note for run in runs for note in run.card.set_notes]
+    if references is not None:
+        records = (references.kept_record(one.id) for one in references.questions())
+        remarks = [f"{one.item}: {one.remark}" for one in records if one and one.remark]
+        if remarks:
+            notes.append(f"{len(remarks)} references: {'; '.join(remarks)}")
+    return tuple(dict.fromkeys(notes))
 
 
 class _Run:

@@ -22,7 +22,7 @@ from audiostory.errors import (
 from audiostory.evaluate.benchmark.folder import RunFolder
 from audiostory.evaluate.benchmark.suite import Suite, digest_of
 from audiostory.evaluate.encoders.encoder import AudioEncoder, Features
-from audiostory.evaluate.metric import Subject
+from audiostory.evaluate.metric import Subject, UnscoredError
 from audiostory.generate.batch.claims import claim
 from audiostory.generate.narration import Generator
 from audiostory.story.plan import Plan
@@ -71,25 +71,40 @@ def reference_answers(item_set: ItemSet) -> Answer:
 
 
 def answer_items(
-    answer: Answer, items: Sequence[Item], folder: RunFolder, progress: Progress | None = None
+    answer: Answer,
+    items: Sequence[Item],
+    folder: RunFolder,
+    progress: Progress | None = None,
+    *,
+    remark_of: Callable[[Item], str] = lambda _: "",
 ) -> Iterator[Item]:
     """Answer every item that has no answer yet; yields each as it is finished here.
 
     An item that the system refuses (an ``AudioStoryError``) is recorded with the reason and counts
     as unanswered in every report. Items that another process is working on are left to it.
 
+    Args:
+        answer: the system.
+        items: what it is asked.
+        folder: where answers are looked up and kept.
+        progress: called with what is being done and its share done.
+        remark_of: what has to be said of the answer just given (``ItemSet.remark_of`` of
+            references).
+
     Raises:
         OutputError: if an answer cannot be written: nothing finished is lost.
         DeviceMemoryError: if the device is too small: no fault of the item.
     """
     for number, item in enumerate(items, 1):
-        if folder.record(item) is None and _answered(answer, item, folder):
+        if folder.record(item) is None and _answered(answer, item, folder, remark_of):
             yield item
         if progress:
             progress("answering", number / len(items))
 
 
-def _answered(answer: Answer, item: Item, folder: RunFolder) -> bool:
+def _answered(
+    answer: Answer, item: Item, folder: RunFolder, remark_of: Callable[[Item], str]
+) -> bool:
     """Whether the item was answered here and now."""
     folder.lock(item.id).parent.mkdir(parents=True, exist_ok=True)
     held = claim(folder.lock(item.id))
@@ -101,7 +116,8 @@ def _answered(answer: Answer, item: Item, folder: RunFolder) -> bool:
         began = time.perf_counter()
         try:
             waveform, plan = answer(item)
-            folder.keep_answer(item, waveform, plan, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            folder.keep_answer(item, waveform, plan, seconds=seconds, remark=remark_of(item))
         except (OutputError, DeviceMemoryError):
             raise
         except AudioStoryError as error:
@@ -136,31 +152,63 @@ class Listening:
         return self.suite.encoders[name]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unscored:
+    """A score that could not be had this time."""
+
+    item: str
+    why: str
+
+
+def subject_of(
+    item: Item, item_set: ItemSet, listening: Listening, *, with_reference: bool = True
+) -> Subject:
+    """An answered item as metrics see it.
+
+    Raises:
+        AudioError: naming the item whose track cannot be read.
+    """
+    try:
+        waveform, plan = listening.folder.answer(item)
+    except AudioError as error:
+        raise AudioError(f"{item.id}: {error}; remove its record to have it made again") from error
+    has_reference = with_reference and item_set.has_references
+    return Subject(
+        item=item,
+        waveform=waveform,
+        plan=plan,
+        features_of=lambda name: listening.features(name, item, waveform),
+        reference=item_set.reference_of(item) if has_reference else None,
+        is_own_plan=listening.folder.card().has_own_plan,
+    )
+
+
 def measure_items(
-    suite: Suite,
-    item_set: ItemSet,
-    folder: RunFolder,
-    items: Sequence[Item] | None = None,
-    progress: Progress | None = None,
-) -> None:
+    suite: Suite, item_set: ItemSet, folder: RunFolder, progress: Progress | None = None
+) -> tuple[Unscored, ...]:
     """Hear and score every answered track; what was measured before is not measured again.
+
+    Returns what could not be scored this time, for which another run tries again.
 
     Raises:
         AudioError: naming the track that cannot be read.
         OutputError: if what was measured cannot be written.
     """
-    items = item_set.items if items is None else items
     folder.keep_measures(suite)
     listening = Listening(folder, suite)
-    for number, item in enumerate(items, 1):
+    unscored: list[Unscored] = []
+    for number, item in enumerate(item_set.items, 1):
         record = folder.record(item)
         if record is not None and record.has_track:
-            _measure(suite, item_set, listening, item)
+            unscored += _measure(suite, item_set, listening, item)
         if progress:
-            progress("measuring", number / len(items))
+            progress("measuring", number / len(item_set.items))
+    return tuple(unscored)
 
 
-def _measure(suite: Suite, item_set: ItemSet, listening: Listening, item: Item) -> None:
+def _measure(
+    suite: Suite, item_set: ItemSet, listening: Listening, item: Item
+) -> Iterator[Unscored]:
     folder = listening.folder
     missing = [
         name
@@ -171,20 +219,13 @@ def _measure(suite: Suite, item_set: ItemSet, listening: Listening, item: Item) 
     todo = [metric for metric in suite.item_metrics if digest_of(metric.columns) not in scores]
     if not (missing or todo):
         return
-    try:
-        waveform, plan = folder.answer(item)
-    except AudioError as error:
-        raise AudioError(f"{item.id}: {error}; remove its record to have it made again") from error
+    subject = subject_of(item, item_set, listening, with_reference=bool(todo))
     for name in missing:
-        listening.features(name, item, waveform)
-    subject = Subject(
-        item=item,
-        waveform=waveform,
-        plan=plan,
-        features_of=lambda name: listening.features(name, item, waveform),
-        reference=item_set.reference_of(item) if todo and item_set.has_references else None,
-        is_own_plan=folder.card().has_own_plan,
-    )
+        subject.features_of(name)
     for metric in todo:
-        scores[digest_of(metric.columns)] = dict(metric.measure(subject))
-        folder.keep_scores(item.id, scores)
+        try:
+            scores[digest_of(metric.columns)] = dict(metric.measure(subject))
+        except UnscoredError as error:
+            yield Unscored(item=item.id, why=str(error))
+        else:
+            folder.keep_scores(item.id, scores)

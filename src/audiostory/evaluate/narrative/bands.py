@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from audiostory.audio.waveform import Waveform
@@ -89,7 +90,7 @@ def bands_of(waveform: Waveform, config: BandConfig | None = None) -> Bands:
             part = row_N[starts[0] : starts[-1] + size]
             part = np.pad(part, (0, size - len(part))) if len(part) < size else part
             frames = np.lib.stride_tricks.sliding_window_view(part, size)[starts - starts[0]]
-            spectrum = np.fft.rfft(frames * window_N, axis=1)
+            spectrum: NDArray[np.complex64] = np.asarray(scipy.fft.rfft(frames * window_N, axis=1))
             power = np.square(spectrum.real) + np.square(spectrum.imag)
             powers_TM[first : first + len(starts)] += power @ bank_FM
     return Bands(powers_TM / np.float32(waveform.channels), config)

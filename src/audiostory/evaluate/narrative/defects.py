@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from audiostory.audio.loudness import true_peak_dbtp
@@ -203,7 +204,7 @@ def _bandwidth_hz(waveform: Waveform) -> float | None:
     for row_N in waveform.samples:
         for part_N in _chunks(row_N):
             whole = np.pad(part_N, (0, -len(part_N) % SPECTRUM_SIZE)).reshape(-1, SPECTRUM_SIZE)
-            spectrum = np.fft.rfft(whole * window_N, axis=1)
+            spectrum: NDArray[np.complex64] = np.asarray(scipy.fft.rfft(whole * window_N, axis=1))
             power_F += (np.square(spectrum.real) + np.square(spectrum.imag)).sum(axis=0)
     if not power_F.sum() > 0:
         return None

@@ -45,7 +45,8 @@ class TimingMetric:
     - ``onset_error_asked_s``: against the times the instruction itself states.
     - ``onset_error_reference_s``, ``duration_error_reference_s``: against the reference's times,
       in seconds from the start of both tracks, neither stretched.
-    - ``length_error_s``: track against the length asked for (``Instruction.duration_s``, else what
+    - ``length_error_s``: track against the length asked for (the item's, else the instruction's
+      ``duration_s``, else what
       its text states); ``length_error_plan_s``: track against the plan's own.
     - ``boundary_accuracy`` in [0, 1], higher is better: of the plan's clips that tell a found
       sound, the share where one of them begins within ``tolerance_s`` of the clip's start.
@@ -207,7 +208,7 @@ def _truth_errors(found: Sequence[_Found]) -> dict[str, float | None]:
 def _lengths(subject: Subject) -> dict[str, float | None]:
     """Errors of the track's length."""
     instruction, track_s = subject.item.instruction, subject.waveform.duration_s
-    asked_s = instruction.duration_s
+    asked_s = subject.item.asked_duration_s or instruction.duration_s
     asked_s = stated_duration(instruction.text) if asked_s is None else asked_s
     planned_s = None if subject.plan is None else subject.plan.duration_s
     return {

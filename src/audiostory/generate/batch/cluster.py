@@ -1,8 +1,9 @@
-"""Many stories on many machines: a Ray Data pipeline of actors with the model in their memory.
+"""Work on many machines: a Ray Data pipeline of actors that build something once and keep it.
 
-Ray decides who tells which story, and gives it to another when a machine is lost; it may do so
-twice, or while the first is still at work. That every story is made once is decided on disk, by
-``narrate_many``: claims and records in the folder that all machines share.
+``work_on_cluster`` is for any work on numbered items, ``narrate_on_cluster`` for stories. Ray
+decides who works on which item, and gives it to another when a machine is lost; it may do so twice,
+or while the first is still at work. That every item is done once is decided on disk, by what an
+actor builds: claims and records in the folder that all machines share.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 KNOCK_S = 10.0
 """How long a cluster may take to answer at all."""
 MAX_TASKS = 2_000
-"""Most pieces that a batch is cut into; where there are fewer, a piece is as many stories as are
-told together."""
+"""Most pieces that work is cut into; where there are fewer, a piece is as many items as are done
+together."""
+
+Work = Callable[[Sequence[int]], list[str]]
+"""Does the items of these indices, and tells of each what came of it, as JSON text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,39 +49,27 @@ class Crew:
     num_gpus: int = 0
 
 
-class Narrator:
-    """An actor: tells the stories it is given, with a model that is loaded once.
+class Actor:
+    """Works on the items it is given, with something that is built once.
 
     Args:
-        load: gives the pipeline.
-        jobs: all jobs of the batch; a row is the index of one.
-        folder: where stories are kept, on a disk that all machines share.
-        token: a file in it that the driver holds locked.
-        together: stories under way at once.
+        build: gives the work; models are loaded here.
+        token: a file in the shared folder that the driver holds locked.
     """
 
-    def __init__(
-        self,
-        load: Callable[[], AudioStoryPipeline],
-        jobs: Sequence[Job],
-        folder: BatchFolder,
-        token: Path,
-        together: int = 1,
-    ) -> None:
-        self.load, self.jobs, self.folder, self.token = load, jobs, folder, token
-        self.together = together
-        self.pipeline: AudioStoryPipeline | None = None
+    def __init__(self, build: Callable[[], Work], token: Path) -> None:
+        self.build, self.token = build, token
+        self.work: Work | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        """A record of each job, or why none can be made by anybody."""
-        jobs = [self.jobs[index] for index in batch["index"]]
+        """What came of each item, or why nothing can be done by anybody."""
         try:
             check_shared(self.token)
-            self.pipeline = self.pipeline or self.load()
-            records = list(narrate_many(self.pipeline, jobs, self.folder, together=self.together))
+            self.work = self.work or self.build()
+            told = self.work([int(index) for index in batch["index"]])
         except AudioStoryError as error:  # raised here, it would be an error of Ray's
-            return {"record": [""], "trouble": [f"on {socket.gethostname()}: {error}"]}
-        return {"record": [to_json(each) for each in records], "trouble": [""] * len(records)}
+            return {"told": [""], "trouble": [f"on {socket.gethostname()}: {error}"]}
+        return {"told": told, "trouble": [""] * len(told)}
 
 
 def narrate_on_cluster(
@@ -95,8 +88,7 @@ def narrate_on_cluster(
         load: gives the pipeline; called once in every actor.
         jobs: what to tell, ids unique.
         folder: where finished stories are looked up and kept; all machines must share it.
-        address: of a running cluster; ``auto`` for the one on this machine, ``local`` to start
-            one here for as long as it is needed.
+        address: as ``work_on_cluster`` takes it, and so are those below.
         has_gpu: whether every actor needs a GPU; None if the cluster has one.
         num_actors: by default one for each GPU, without one for each machine.
         together: stories that an actor is given, and has under way, at once.
@@ -106,22 +98,78 @@ def narrate_on_cluster(
         ConfigError: if there is no such cluster, or it is too small.
         OutputError: if the folder is not shared or cannot be written; finished stories stay.
     """
+    told = work_on_cluster(
+        partial(narrating, load, tuple(jobs), folder, together),
+        len(jobs),
+        folder.path,
+        address=address,
+        has_gpu=has_gpu,
+        num_actors=num_actors,
+        together=together,
+    )
+    for text in told:
+        yield from_json(Record, text)
+
+
+def narrating(
+    load: Callable[[], AudioStoryPipeline], jobs: Sequence[Job], folder: BatchFolder, together: int
+) -> Work:
+    """The work of an actor that tells stories: an index is that of a job, JSON is its record."""
+    pipeline = load()
+
+    def tell(indices: Sequence[int]) -> list[str]:
+        given = [jobs[index] for index in indices]
+        at_once = min(together, len(given))
+        return [to_json(each) for each in narrate_many(pipeline, given, folder, together=at_once)]
+
+    return tell
+
+
+def work_on_cluster(
+    build: Callable[[], Work],
+    num_items: int,
+    folder: Path,
+    *,
+    address: str,
+    has_gpu: bool | None = None,
+    num_actors: int | None = None,
+    together: int = 1,
+) -> Generator[str, None, None]:
+    """What actors tell of each item, in the order in which items are done.
+
+    Args:
+        build: gives an actor its work; called once in every actor, so it must be picklable.
+        num_items: items are numbered from 0.
+        folder: where the work is kept; all machines must share it, and it has ``records``.
+        address: of a running cluster; ``auto`` for the one on this machine, ``local`` to start
+            one here for as long as it is needed.
+        has_gpu: whether every actor needs a GPU; None if the cluster has one.
+        num_actors: by default one for each GPU, without one for each machine.
+        together: items that an actor is given at once.
+
+    Raises:
+        MissingExtraError: if Ray is not installed.
+        ConfigError: if there is no such cluster, or it is too small.
+        OutputError: if an actor met what no other could do better, such as a folder that is not
+            shared; what is finished stays.
+    """
+    if num_items == 0:
+        return
     require("ray.data", extra="cluster")
-    with connected(address), shared_token(folder.path) as token:
+    with connected(address), shared_token(folder) as token:
         import ray
 
         nodes = [each["Resources"] for each in ray.nodes() if each["Alive"]]
         crew = crew_for(nodes, has_gpu=has_gpu, num_actors=num_actors)
-        together = min(together, -(-len(jobs) // crew.num_actors))  # all actors have work
-        arguments = (load, tuple(jobs), folder, token, together)
-        num_tasks = min(-(-len(jobs) // together), MAX_TASKS)
-        yield from _records(Narrator, arguments, len(jobs), num_tasks, crew)
+        together = min(together, -(-num_items // crew.num_actors))  # all actors have work
+        num_tasks = min(-(-num_items // together), MAX_TASKS)
+        yield from _told(build, token, num_items, num_tasks, crew)
 
 
-def _records(
-    actor: type[Narrator], arguments: tuple[Any, ...], num_jobs: int, num_tasks: int, crew: Crew
-) -> Iterator[Record]:
-    """The records that a crew of actors gives back.
+def _told(
+    build: Callable[[], Work], token: Path, num_items: int, num_tasks: int, crew: Crew
+) -> Iterator[str]:
+    """What a crew of actors gives back.
 
     Raises:
         OutputError: if one of them met something that no other could do better.
@@ -132,12 +180,12 @@ def _records(
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # "bars disabled"
     rows = ray.data.from_items(
-        [{"index": index} for index in range(num_jobs)],
+        [{"index": index} for index in range(num_items)],
         override_num_blocks=num_tasks,
     )
     told = rows.map_batches(
-        actor,
-        fn_constructor_args=arguments,
+        Actor,
+        fn_constructor_args=(build, token),
         batch_size=None,
         compute=ray.data.ActorPoolStrategy(size=crew.num_actors, max_tasks_in_flight_per_actor=1),
         num_cpus=crew.num_cpus,
@@ -146,7 +194,7 @@ def _records(
     for row in told.iter_rows():
         if row["trouble"]:
             raise OutputError(row["trouble"])
-        yield from_json(Record, row["record"])
+        yield row["told"]
 
 
 def crew_for(
