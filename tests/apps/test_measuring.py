@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
+from audiostory.apps.measuring import captions_in, composed_texts
+from audiostory.errors import CorpusError
 from audiostory.evaluate import solver_distance
 from audiostory.generate.renderer import SamplingSettings
 from audiostory.models.model_folder import save_pretrained
@@ -65,3 +67,28 @@ def test_a_missing_corpus_is_told_in_a_line(tmp_path: Path) -> None:
     told = run("tagger", "--corpus", tmp_path / "none", "-o", tmp_path / "tagger")
     assert told.exit_code == 2
     assert "none" in told.stderr
+
+
+def test_captions_are_read_sentence_by_sentence_and_bad_lines_are_named(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
+    good.write_text(json.dumps({"caption": "Rain falls. A dog barks."}) + "\n")
+    bad.write_text(json.dumps({"text": "Rain"}) + "\n")
+    assert captions_in([good]) == ["Rain falls", "A dog barks."]
+    with pytest.raises(CorpusError, match="bad.jsonl:1: no field caption"):
+        captions_in([bad])
+
+
+def test_composed_stories_give_texts_without_a_corpus() -> None:
+    texts = composed_texts(3)
+    assert len(texts) > 6
+    assert texts == composed_texts(3)
+
+
+def test_an_evaluator_cannot_be_learnt_without_its_teacher(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    told = run(
+        *("train-evaluator", "--corpus", corpus, "-o", tmp_path / "out", "--stories", 1),
+        *("--teacher", tmp_path / "none", "--runs", tmp_path / "runs"),
+    )
+    assert told.exit_code == 2
+    assert "tokenizer.json" in told.stderr

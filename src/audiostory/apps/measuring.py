@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,6 +132,81 @@ def solvers(
         pipeline = loaded(model or DEFAULT_MODEL, device)
         report = measure_solvers(pipeline, output, num_clips=clips, progress=tell)
         typer.echo(report.to_markdown())
+
+
+@app.command("train-evaluator")
+def train_evaluator(
+    corpus: Corpus,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the evaluator.")],
+    *,
+    teacher: Annotated[
+        Path, typer.Option(help="Folder of a text encoder: all-MiniLM-L6-v2.", metavar="DIR")
+    ],
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Captions that words are learnt from, JSON Lines with a field caption; may be "
+            "given several times.",
+            show_default="the corpus' own",
+        ),
+    ] = None,
+    stories: Annotated[
+        int, typer.Option(min=0, help="Composed stories whose texts are learnt from, too.")
+    ] = 12_000,
+    runs: Annotated[
+        Path, typer.Option(help="Folder of the run; it goes on where it stopped.")
+    ] = Path("runs/evaluator"),
+    version: Annotated[str, typer.Option(help="Name in every header of its numbers.")] = "own",
+    debug: Debug = False,
+) -> None:
+    """Learn the embedded evaluator anew: two to three hours on two CPU cores."""
+    with mistakes_told(debug=debug):
+        from audiostory.evaluate.embedded import training
+
+        words = [*captions_in(texts or []), *composed_texts(stories)]
+        made = training.train_evaluator(
+            corpus,
+            teacher,
+            words,
+            runs,
+            output,
+            training.EvaluatorTraining(version=version),
+            tell,
+        )
+        typer.echo(json.dumps(dict(made.report), indent=1))
+
+
+def captions_in(paths: list[Path]) -> list[str]:
+    """Sentences of the captions of JSON Lines files.
+
+    Raises:
+        CorpusError: naming the line, if a file cannot be read or has no captions.
+    """
+    from audiostory.data.manifest import read_objects
+    from audiostory.errors import CorpusError
+
+    found: list[str] = []
+    for path in paths:
+        for number, entry in read_objects(path):
+            caption = entry.get("caption")
+            if not isinstance(caption, str):
+                raise CorpusError(f"{path}:{number}: no field caption with a text")
+            found += [one.strip() for one in caption.split(". ") if one.strip()]
+    return found
+
+
+def composed_texts(count: int) -> list[str]:
+    """Instructions, sounds and captions of stories composed in words."""
+    from random import Random
+
+    from audiostory.curate.compose import compose
+
+    rows = (compose(Random(seed)) for seed in range(count))
+    return [
+        text
+        for row in rows
+        for text in (row.instruction, *row.captions, *(event.sounds for event in row.events))
+    ]
 
 
 for command in (benchmarking.run, benchmarking.report, studying.study, studying.study_score):

@@ -1,7 +1,8 @@
-"""Measuring: what a planner understood and what a generator's sounds are heard as.
+"""Measuring: what a system's answers are worth, and what a model can and cannot.
 
-Start with ``reserve`` (200 instructions nobody trains on, and whether a plan names their sounds)
-and ``recognisability`` (whether clips are recognised by a ``tagger`` that learnt from real ones,
-through ``tagger_training``). Nothing here knows a model: planners and renderers come as callables.
-Learning what is measured is the work of ``train``, asking for it that of ``apps``.
+Start with ``benchmark`` (systems, sets, reports) and ``metric`` (what a measure is). Measures:
+``quality``, ``heard_classes``, ``clap_score`` (named by ``protocols``), ``narrative``, ``judge``,
+``understanding``, ``listening``; they hear through ``encoders`` and ``embedded``.
+``reserve`` and ``recognisability`` check ``nano``'s plans and sounds.
+Systems come as callables: no model is known here. Asking is the work of ``apps``.
 """

@@ -1,7 +1,5 @@
 """Small networks of the embedded evaluator, and word vectors of a few words, for tests."""
 
-from dataclasses import replace
-
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -48,5 +46,7 @@ def network() -> TextAudioNetwork:
 
 
 def evaluator() -> EmbeddedEvaluator:
-    config = EvaluatorConfig(version="test", detector=DETECTOR, text_audio=TEXT_AUDIO)
-    return EmbeddedEvaluator(replace(config, threshold=0.4), detector(), network())
+    config = EvaluatorConfig(
+        version="test", detector=DETECTOR, text_audio=TEXT_AUDIO, thresholds=(0.4, 0.5, 0.6)
+    )
+    return EmbeddedEvaluator(config, detector(), network())

@@ -4,7 +4,7 @@ import torch
 
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import AudioError
-from audiostory.evaluate.embedded.detector import SoundDetector
+from audiostory.evaluate.embedded.detector import SoundDetector, pooled, smoothed
 from tests.evaluate.embedded.small import DETECTOR, detector
 from tests.evaluate.tracks import noise, tone
 
@@ -39,3 +39,15 @@ def test_a_stereo_track_is_heard_as_the_mean_of_its_channels():
 def test_nothing_cannot_be_heard():
     with pytest.raises(AudioError, match="no samples"):
         SoundDetector(DETECTOR).eval().presence(Waveform(np.zeros((1, 0), np.float32), 8_000))
+
+
+def test_pooling_weighs_frames_by_themselves():
+    assert pooled(torch.tensor([[0.9], [0.0], [0.0]])).item() == pytest.approx(0.9)
+
+
+def test_smoothing_is_a_mean_over_frames_around_and_keeps_edges_whole():
+    presence = torch.tensor([1.0, 0.0, 0.0, 0.6, 0.0, 0.0])[None, :, None]
+    assert smoothed(presence, 3.0)[0, :, 0].tolist() == pytest.approx(
+        [0.5, 1 / 3, 0.2, 0.2, 0.2, 0]
+    )
+    assert torch.equal(smoothed(presence, 0.0), presence)

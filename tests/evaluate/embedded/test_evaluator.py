@@ -2,14 +2,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from audiostory.data.sets.item import NamedSound
 from audiostory.errors import CheckpointError
 from audiostory.evaluate.embedded.evaluator import (
     UNNAMED,
     load_evaluator,
-    pooled,
     save_evaluator,
 )
 from tests.evaluate.embedded.small import DETECTOR, evaluator
@@ -61,10 +59,7 @@ def test_the_grounder_finds_no_sound_of_a_kind_it_does_not_know():
     activity = evaluator().grounder.hear_sounds(noise(3.0), sounds)
     assert activity.presence_QT.shape == (3, 75)
     assert activity.is_audible_Q.tolist() == [True, False, False]
-
-
-def test_pooling_weighs_frames_by_themselves():
-    assert pooled(torch.tensor([[0.9], [0.0], [0.0]])).item() == pytest.approx(0.9)
+    assert activity.thresholds_Q[0] == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("name", ["evaluator.json", "evaluator.safetensors", "tokenizer.json"])

@@ -3,13 +3,15 @@ import pytest
 import torch
 
 from audiostory.data.manifest import read_sounds
+from audiostory.errors import MeasureError
 from audiostory.evaluate.embedded.quality_check import (
-    THRESHOLDS,
+    FALSE_ALARMS,
+    SceneAnswers,
     accuracies,
     caption_precision,
     clip_vectors,
-    frame_counts,
     named_clips,
+    scene_answers,
     tagged_clips,
 )
 from tests.evaluate.embedded.small import DETECTOR, detector, network
@@ -39,16 +41,43 @@ class Oracle:
         return (moved * 20 - 10), None
 
 
-def test_a_detector_that_hears_everything_scores_one():
-    counts = frame_counts(Oracle(), Scenes())
-    assert counts.f1() == pytest.approx(np.ones(len(THRESHOLDS)))
-    assert set(counts.onset_errors_s[counts.best]) == {0.0}
+def answers_of(late=0):
+    return scene_answers(Oracle(late), Scenes(), smoothing_s=0.0, steps=50)
+
+
+def test_a_detector_that_hears_everything_finds_all_at_their_onsets():
+    heard = answers_of()
+    assert heard.found_share([0.5, 0.5, 0.5]) == 1
+    assert heard.alarm_share([0.5, 0.5, 0.5]) == 0
+    assert set(heard.onset_errors_s([0.5, 0.5, 0.5])) == {0.0}
 
 
 def test_a_detector_that_is_late_is_told_by_how_much():
-    counts = frame_counts(Oracle(late=1), Scenes())
-    assert counts.f1()[9] < 1
-    assert set(counts.onset_errors_s[9]) == {1 / DETECTOR.frames_per_s}
+    assert set(answers_of(late=1).onset_errors_s([0.5] * 3)) == {1 / DETECTOR.frames_per_s}
+
+
+def test_thresholds_let_through_as_many_false_alarms_as_are_allowed():
+    rng = np.random.default_rng(0)
+    peaks = rng.random((4_000, 2))
+    is_heard = np.zeros((4_000, 2), bool)
+    is_heard[:400] = True
+    peaks[:400] = 0.99999
+    heard = SceneAnswers(
+        peak_XG=peaks,
+        is_heard_XG=is_heard,
+        onset_XG=np.full((4_000, 2), -1),
+        found_XFG=np.repeat(peaks[:, None], 25, axis=1),
+        frames_per_s=25.0,
+    )
+    thresholds = heard.thresholds()
+    assert heard.alarm_share(thresholds) == pytest.approx(FALSE_ALARMS, rel=0.3)
+    assert heard.found_share(thresholds) == 1
+    assert heard.alarm_share([0.5, 0.5]) > 0.99
+
+
+def test_a_kind_that_is_always_heard_has_no_threshold():
+    with pytest.raises(MeasureError, match="every scene"):
+        answers_of().thresholds()
 
 
 def test_accuracies_are_shares_of_right_answers():

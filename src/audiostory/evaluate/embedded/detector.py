@@ -143,3 +143,17 @@ class SoundDetector(nn.Module):
                 weight_F1[span] += fade_F1
         kept = max(1, len(power_TM) // STRIDE)
         return (total_FG / weight_F1)[:kept], (total_FD / weight_F1)[:kept]
+
+
+def pooled(presence_FG: Tensor) -> Tensor:
+    """Probability (G,) of each kind in a stretch: frames weighted by themselves."""
+    return presence_FG.square().sum(dim=0) / presence_FG.sum(dim=0).clamp(min=1e-6)
+
+
+def smoothed(presence_BFG: Tensor, width: float) -> Tensor:
+    """Probabilities (B, F, G) averaged over ``width`` frames around each; at edges over fewer."""
+    size = 2 * int(width / 2) + 1
+    mean = nn.functional.avg_pool1d(
+        presence_BFG.transpose(1, 2), size, 1, size // 2, count_include_pad=False
+    )
+    return mean.transpose(1, 2)

@@ -23,9 +23,14 @@ from torch import Tensor
 from audiostory.audio.waveform import Waveform
 from audiostory.config import from_dict, to_dict
 from audiostory.data.sets.item import NamedSound
-from audiostory.errors import AudioStoryError, CheckpointError
+from audiostory.errors import AudioStoryError, CheckpointError, ConfigError
 from audiostory.evaluate.embedded.columns import SHARED_SPACE, TAGGER
-from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector
+from audiostory.evaluate.embedded.detector import (
+    DetectorConfig,
+    SoundDetector,
+    pooled,
+    smoothed,
+)
 from audiostory.evaluate.embedded.text_audio import TextAudioConfig, TextAudioNetwork
 from audiostory.evaluate.embedded.words import WordVectors
 from audiostory.evaluate.encoders.encoder import EncoderCard, Features, Floats
@@ -47,8 +52,18 @@ class EvaluatorConfig:
     """Numbers of two versions are not comparable."""
     detector: DetectorConfig
     text_audio: TextAudioConfig = field(default=TextAudioConfig())
-    threshold: float = 0.5
-    """Probability that a found sound exceeds; chosen on the val split."""
+    thresholds: tuple[float, ...]
+    """Probability that a found sound of each group exceeds; chosen on the val split so that false
+    alarms are equally rare (``quality_check.SceneAnswers.thresholds``)."""
+    smoothing_s: float = 0.4
+    """Time that probabilities are averaged over before a sound counts as found."""
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds that do not fit the groups."""
+        if len(self.thresholds) != len(self.detector.groups):
+            raise ConfigError(
+                f"{len(self.thresholds)} thresholds for {len(self.detector.groups)} groups"
+            )
 
 
 class DetectorEncoder:
@@ -113,8 +128,8 @@ class SharedSpaceEncoder:
 class DetectorGrounder:
     """Finds named sounds by their kinds, every 40 ms."""
 
-    def __init__(self, detector: SoundDetector, card: EncoderCard, threshold: float) -> None:
-        self.detector, self.card, self.threshold = detector, card, threshold
+    def __init__(self, detector: SoundDetector, card: EncoderCard, config: EvaluatorConfig) -> None:
+        self.detector, self.card, self.config = detector, card, config
 
     def hear_sounds(self, waveform: Waveform, sounds: Sequence[NamedSound]) -> Activity:
         """How likely each sound's kind is heard when; sounds of unknown kinds cannot be found.
@@ -123,24 +138,23 @@ class DetectorGrounder:
             AudioError: if the track holds no samples.
         """
         presence_FG, _ = self.detector.presence(waveform)
-        groups = self.detector.config.groups
+        groups, rate = self.detector.config.groups, self.detector.config.frames_per_s
+        presence_FG = smoothed(presence_FG[None], self.config.smoothing_s * rate)[0]
         rows = [
             presence_FG[:, groups.index(sound.group)].numpy()
             if sound.group in groups
             else np.zeros(len(presence_FG), np.float32)
             for sound in sounds
         ]
-        known = [sound.group in groups for sound in sounds]
+        thresholds = dict(zip(groups, self.config.thresholds, strict=True))
         return Activity(
             presence_QT=np.stack(rows) if rows else np.zeros((0, len(presence_FG)), np.float32),
-            frames_per_s=self.detector.config.frames_per_s,
-            thresholds_Q=np.where(known, np.float32(self.threshold), np.float32(np.nan)),
+            frames_per_s=rate,
+            thresholds_Q=np.array(
+                [thresholds.get(sound.group or "", np.nan) for sound in sounds], np.float32
+            ),
+            resolution_s=self.config.smoothing_s / 2,
         )
-
-
-def pooled(presence_FG: Tensor) -> Tensor:
-    """Probability (G,) of each kind in a stretch: frames weighted by themselves."""
-    return presence_FG.square().sum(dim=0) / presence_FG.sum(dim=0).clamp(min=1e-6)
 
 
 @dataclass(frozen=True)
@@ -173,7 +187,7 @@ class EmbeddedEvaluator:
     @property
     def grounder(self) -> DetectorGrounder:
         """Which named sound is heard when."""
-        return DetectorGrounder(self.detector, self.tagger.card, self.config.threshold)
+        return DetectorGrounder(self.detector, self.tagger.card, self.config)
 
     def _card(
         self,

@@ -1,6 +1,6 @@
 """How well the embedded evaluator hears clips and scenes that it never learnt from.
 
-Shapes: ``F`` frames of answers, ``G`` groups, ``H`` thresholds, ``X`` clips, ``D`` width.
+Shapes: ``F`` frames of answers, ``G`` groups, ``X`` scenes or clips, ``D`` width.
 """
 
 from __future__ import annotations
@@ -15,68 +15,102 @@ import torch
 
 from audiostory.audio.waveform import load
 from audiostory.data.manifest import SoundRow
-from audiostory.evaluate.embedded.detector import SoundDetector
+from audiostory.errors import MeasureError
+from audiostory.evaluate.embedded.detector import SoundDetector, pooled, smoothed
 from audiostory.evaluate.embedded.mixtures import MixtureSampler
 from audiostory.evaluate.embedded.text_audio import TextAudioNetwork
 from audiostory.evaluate.tagger import GROUPS
 
-HELD_STEPS = 12
-"""Batches of scenes behind a measurement."""
-THRESHOLDS = np.linspace(0.05, 0.95, 19)
-"""Probabilities a found sound may have to exceed."""
+HELD_STEPS = 40
+"""Batches of scenes behind a threshold or a measurement."""
+FALSE_ALARMS = 0.05
+"""How often a kind of sound may be found in half a minute in which it is not heard."""
+TRACK_S = 30.0
+"""The half minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameCounts:
-    """Frames by threshold and group: rightly found, wrongly found, missed; and onset errors."""
+class SceneAnswers:
+    """What a detector says of scenes, and what is heard in them."""
 
-    right_HG: np.ndarray
-    wrong_HG: np.ndarray
-    missed_HG: np.ndarray
-    onset_errors_s: tuple[tuple[float, ...], ...]
-    """For each threshold, how far first found frames lie from true onsets, in seconds."""
-
-    def f1(self) -> np.ndarray:
-        """(H,): mean over the groups that occur of the F1 score of frames."""
-        occurs_G = (self.right_HG + self.missed_HG)[0] > 0
-        twice_HG = 2 * self.right_HG
-        scores_HG = twice_HG / np.maximum(twice_HG + self.wrong_HG + self.missed_HG, 1)
-        return scores_HG[:, occurs_G].mean(axis=1)
+    peak_XG: np.ndarray
+    """Highest smoothed probability in each scene."""
+    is_heard_XG: np.ndarray
+    onset_XG: np.ndarray
+    """First frame of a sound that begins within the scene; -1 where none does."""
+    found_XFG: np.ndarray
+    """Smoothed probabilities."""
+    frames_per_s: float
 
     @property
-    def best(self) -> int:
-        """Index of the threshold with the highest mean F1."""
-        return int(self.f1().argmax())
+    def scene_s(self) -> float:
+        """Length of a scene."""
+        return self.found_XFG.shape[1] / self.frames_per_s
+
+    def thresholds(self) -> tuple[float, ...]:
+        """For each kind, what it exceeds in ``FALSE_ALARMS`` of the half minutes without it.
+
+        So a kind that is easily mistaken needs more to count as found, and a track of noise has
+        about as many finds as false alarms are allowed.
+
+        Raises:
+            MeasureError: if a kind is heard in every scene.
+        """
+        if self.is_heard_XG.all(axis=0).any():
+            raise MeasureError(
+                "a kind is heard in every scene, so it has no false alarms: take more"
+            )
+        share = (1.0 - FALSE_ALARMS) ** (self.scene_s / TRACK_S)
+        absent = [
+            peaks[~heard] for peaks, heard in zip(self.peak_XG.T, self.is_heard_XG.T, strict=True)
+        ]
+        return tuple(round(float(np.quantile(each, share)), 4) for each in absent)
+
+    def found_share(self, thresholds: Sequence[float]) -> float:
+        """Share of the heard sounds that are found: mean over the kinds that are heard."""
+        is_found = self.peak_XG > np.asarray(thresholds)
+        heard = self.is_heard_XG.sum(axis=0)
+        found = (is_found & self.is_heard_XG).sum(axis=0)
+        return float((found[heard > 0] / heard[heard > 0]).mean())
+
+    def alarm_share(self, thresholds: Sequence[float]) -> float:
+        """How often a kind is found in half a minute without it: mean over the kinds."""
+        is_found = self.peak_XG > np.asarray(thresholds)
+        quiet = [
+            1.0 - found[~heard].mean()
+            for found, heard in zip(is_found.T, self.is_heard_XG.T, strict=True)
+            if not heard.all()
+        ]
+        return float(np.mean([1.0 - one ** (TRACK_S / self.scene_s) for one in quiet]))
+
+    def onset_errors_s(self, thresholds: Sequence[float]) -> np.ndarray:
+        """How far first found frames lie from onsets, in seconds, of sounds that are found."""
+        is_found_XFG = self.found_XFG > np.asarray(thresholds)
+        begins = (self.onset_XG >= 0) & is_found_XFG.any(axis=1)
+        first_XG = is_found_XFG.argmax(axis=1)
+        return np.abs(first_XG - self.onset_XG)[begins] / self.frames_per_s
 
 
 @torch.inference_mode()
-def frame_counts(detector: SoundDetector, sampler: MixtureSampler) -> FrameCounts:
-    """How the detector's answers compare with what is heard in scenes."""
-    shape = (len(THRESHOLDS), len(detector.config.groups))
-    right, wrong, missed = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    errors: list[list[float]] = [[] for _ in THRESHOLDS]
-    for step in range(HELD_STEPS):
+def scene_answers(
+    detector: SoundDetector, sampler: MixtureSampler, *, smoothing_s: float, steps: int = HELD_STEPS
+) -> SceneAnswers:
+    """What the detector says of the scenes of ``steps`` batches."""
+    found, heard = [], []
+    for step in range(steps):
         mel_BTM, heard_BFG = sampler.batch_at(step)
-        found_BFG = detector(mel_BTM)[0].sigmoid().numpy()
-        is_heard = heard_BFG.numpy() > 0.5
-        for index, threshold in enumerate(THRESHOLDS):
-            is_found = found_BFG > threshold
-            right[index] += (is_found & is_heard).sum((0, 1))
-            wrong[index] += (is_found & ~is_heard).sum((0, 1))
-            missed[index] += (~is_found & is_heard).sum((0, 1))
-            errors[index] += _onset_errors(is_found, is_heard)
-    rate = detector.config.frames_per_s
-    seconds = tuple(tuple(error / rate for error in each) for each in errors)
-    return FrameCounts(right_HG=right, wrong_HG=wrong, missed_HG=missed, onset_errors_s=seconds)
-
-
-def _onset_errors(is_found: np.ndarray, is_heard: np.ndarray) -> list[float]:
-    """Frames from onset to first found frame, of sounds that begin in a scene and are found."""
-    begins = is_heard.any(axis=1) & ~is_heard[:, 0]
-    return [
-        abs(float(is_found[b, :, g].argmax()) - float(is_heard[b, :, g].argmax()))
-        for b, g in zip(*np.nonzero(begins & is_found.any(axis=1)), strict=True)
-    ]
+        rate = detector.config.frames_per_s
+        found.append(smoothed(detector(mel_BTM)[0].sigmoid(), smoothing_s * rate).numpy())
+        heard.append(heard_BFG.numpy() > 0.5)
+    found_XFG, heard_XFG = np.concatenate(found), np.concatenate(heard)
+    begins = heard_XFG.any(axis=1) & ~heard_XFG[:, 0]
+    return SceneAnswers(
+        peak_XG=found_XFG.max(axis=1),
+        is_heard_XG=heard_XFG.any(axis=1),
+        onset_XG=np.where(begins, heard_XFG.argmax(axis=1), -1),
+        found_XFG=found_XFG,
+        frames_per_s=detector.config.frames_per_s,
+    )
 
 
 def accuracies(answers: Mapping[str, Sequence[str]]) -> dict[str, float]:
@@ -97,8 +131,7 @@ def tagged_clips(
     for row in rows:
         if row.group in known:
             presence_FG, _ = detector.presence(load(corpus / row.file))
-            pooled_G = presence_FG.square().sum(0) / presence_FG.sum(0).clamp(min=1e-6)
-            found[row.group].append(known[int(pooled_G[columns].argmax())])
+            found[row.group].append(known[int(pooled(presence_FG)[columns].argmax())])
     return dict(found)
 
 

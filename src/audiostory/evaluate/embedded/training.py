@@ -8,7 +8,7 @@ CPU core each); every stage goes on where it stopped. Nothing is learnt from the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from audiostory.data.cache import key_of
 from audiostory.data.sounds import load_rows
+from audiostory.errors import CheckpointError
 from audiostory.evaluate.embedded.detector import SoundDetector
 from audiostory.evaluate.embedded.detector_training import (
     DetectorTraining,
@@ -31,12 +32,11 @@ from audiostory.evaluate.embedded.evaluator import (
     save_evaluator,
 )
 from audiostory.evaluate.embedded.quality_check import (
-    THRESHOLDS,
     accuracies,
     caption_precision,
     clip_vectors,
-    frame_counts,
     named_clips,
+    scene_answers,
     tagged_clips,
 )
 from audiostory.evaluate.embedded.text_audio import TextAudioNetwork
@@ -104,8 +104,17 @@ def first_vectors(teacher: TextEncoder, tokenizer: Tokenizer, width: int) -> Ten
 def learnt_words(
     teacher_folder: Path, texts: Sequence[str], folder: Path, training: EvaluatorTraining
 ) -> WordVectors:
-    """Word vectors learnt from what the teacher makes of texts; kept in ``folder/words-*.pt``."""
-    tokenizer = Tokenizer.from_file(str(teacher_folder / "tokenizer.json"))
+    """Word vectors learnt from what the teacher makes of texts; kept in ``folder/words-*.pt``.
+
+    Raises:
+        CheckpointError: if the teacher's folder is incomplete.
+    """
+    file = teacher_folder / "tokenizer.json"
+    if not file.is_file():
+        raise CheckpointError(
+            f"no tokenizer.json in {teacher_folder}: name a text encoder's folder"
+        )
+    tokenizer = Tokenizer.from_file(str(file))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     texts = sorted({text for text in texts if tokenizer.encode(text, add_special_tokens=False).ids})
@@ -169,35 +178,49 @@ def finished(
         CorpusError: if the corpus cannot be read.
     """
     held = load_rows(corpus, split="val")
-    chosen = frame_counts(detector, sampler_of(corpus, held, detector.config, folder, seed=1))
     config = EvaluatorConfig(
         version=version,
         detector=detector.config,
         text_audio=network.config,
-        threshold=round(float(THRESHOLDS[chosen.best]), 2),
+        thresholds=(1.0,) * len(detector.config.groups),
     )
-    report = measured(corpus, folder, detector, network, chosen.best)
+    heard = scene_answers(
+        detector,
+        sampler_of(corpus, held, detector.config, folder, seed=1),
+        smoothing_s=config.smoothing_s,
+    )
+    config = replace(config, thresholds=heard.thresholds())
+    report = measured(corpus, folder, detector, network, config)
     evaluator = EmbeddedEvaluator(config, detector, network, report=report)
     save_evaluator(evaluator, out)
     return evaluator
 
 
 def measured(
-    corpus: Path, folder: Path, detector: SoundDetector, network: TextAudioNetwork, threshold: int
+    corpus: Path,
+    folder: Path,
+    detector: SoundDetector,
+    network: TextAudioNetwork,
+    config: EvaluatorConfig,
 ) -> dict[str, Any]:
-    """How well it does on the test split; ``threshold`` is an index of ``THRESHOLDS``."""
+    """How well it does on the test split, as ``docs/evaluator.md`` explains each number."""
     rows = load_rows(corpus, split="test")
-    counts = frame_counts(detector, sampler_of(corpus, rows, detector.config, folder, seed=2))
+    heard = scene_answers(
+        detector,
+        sampler_of(corpus, rows, detector.config, folder, seed=2),
+        smoothing_s=config.smoothing_s,
+    )
     tagged = accuracies(tagged_clips(detector, corpus, rows))
     vectors_XD = clip_vectors(network, corpus, rows)
     named = accuracies(named_clips(network, vectors_XD, rows))
-    errors = counts.onset_errors_s[threshold]
+    errors_s = heard.onset_errors_s(config.thresholds)
     return {
         "test_clips": len(rows),
         "clip_accuracy": _mean(tagged),
         "clip_accuracy_by_group": _rounded(tagged),
-        "scene_frame_f1": round(float(counts.f1()[threshold]), 4),
-        "scene_onset_error_s": round(float(np.median(errors)), 3) if errors else None,
+        "scene_found": round(heard.found_share(config.thresholds), 4),
+        "scene_false_alarms": round(heard.alarm_share(config.thresholds), 4),
+        "scene_onset_error_s": round(float(np.median(errors_s)), 3) if len(errors_s) else None,
         "named_accuracy": _mean(named),
         "named_accuracy_by_group": _rounded(named),
         "caption_map": round(caption_precision(network, vectors_XD, rows), 4),

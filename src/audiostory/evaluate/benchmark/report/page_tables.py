@@ -268,7 +268,10 @@ def _left_out(results: Results) -> str:
     lines = [f"{one.metric} is not measured: {one.reason}" for one in results.skipped]
     for system in results.systems:
         name = system.card.system
-        lines += [f"{name} has no {titles.get(k, k)}: {why}" for k, why in system.missing.items()]
+        by_reason: dict[str, list[str]] = {}
+        for key, reason in system.missing.items():
+            by_reason.setdefault(reason, []).append(titles.get(key, key))
+        lines += [f"{name} has no {', '.join(keys)}: {why}" for why, keys in by_reason.items()]
         lines += [f"{name} did not answer {k}: {why}" for k, why in system.refusals.items()]
     if not lines:
         return ""

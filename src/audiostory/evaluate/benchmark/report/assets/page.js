@@ -102,8 +102,7 @@
       if (!audio.paused) requestAnimationFrame(move);
     };
     audio.addEventListener("play", () => {
-      if (last !== null && last !== audio) last.pause();
-      last = audio;
+      letOnly(audio);
       audio.closest(".system").classList.add("sounding");
       move();
     });
@@ -234,8 +233,15 @@
 
   // ---- playing ----------------------------------------------------------------------------
 
+  /** Pause whatever else sounds: a new track is not to be heard over an old one. */
+  function letOnly(audio) {
+    if (last !== null && last !== audio) last.pause();
+    last = audio;
+  }
+
   /** Play; what keeps a track from sounding is told beside it by its error event. */
   function play(audio) {
+    letOnly(audio);
     audio.play().catch((error) => {
       if (error.name !== "AbortError" && audio.error === null) console.warn(error);
     });
