@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +14,13 @@ from audiostory.apps.work import mistakes_told, screen
 from audiostory.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
+    from audiostory.apps.systems import System
     from audiostory.data.sets.item import Item, ItemSet
+    from audiostory.evaluate.benchmark.cluster import Worker
     from audiostory.evaluate.benchmark.folder import RunFolder
     from audiostory.evaluate.benchmark.judging import JudgeMetric
     from audiostory.evaluate.benchmark.results import Results
+    from audiostory.evaluate.benchmark.run import Unscored
     from audiostory.evaluate.benchmark.suite import Suite
     from audiostory.evaluate.metric import ItemMetric
 
@@ -126,35 +131,49 @@ def run(  # noqa: PLR0913 - one parameter per option
             show_default=False,
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|local|ADDRESS",
+            help="Share the work over a Ray cluster, as batch does; all machines must share DIR.",
+            show_default=False,
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Ask a system every question of a set and measure its answers; goes on where it stopped."""
     with mistakes_told(debug=debug):
-        from audiostory.apps.systems import SystemOptions, build_system, parse_system
         from audiostory.evaluate.benchmark.folder import RunFolder
         from audiostory.evaluate.benchmark.report.tables import markdown
-        from audiostory.evaluate.benchmark.run import answer_items, measure_items
 
-        spec = parse_system(system)
-        questions = loaded_set(item_set, corpus, limit)
-        judging = judge_of(judge, out, judge_repeats, max_cost, prices)
-        suite = suite_of(protocol, encoder or [], device, evaluator, judging)
-        options = SystemOptions(device=device, dtype=dtype, chat=chat, corpus=corpus)
-        asked = build_system(spec, questions, options)
-        folder = RunFolder(out / spec.name)
-        folder.open(asked.card, questions.items)
-        remark_of = questions.remark_of if spec.model == REFERENCE else no_remark
-        for _ in answer_items(asked.answer, questions.items, folder, tell, remark_of=remark_of):
-            pass
-        if questions.has_references and spec.model != REFERENCE:
-            hear_references(questions, suite, out)
-        if judging is not None:
-            tell_estimate(judging, suite, questions, folder)
-        unscored = measure_items(suite, questions, folder, tell)
+        asked = Asked(
+            system=system,
+            item_set=item_set,
+            corpus=corpus,
+            limit=limit,
+            device=device,
+            dtype=dtype,
+            chat=chat,
+            protocol=protocol,
+            encoders=tuple(encoder or ()),
+            evaluator=evaluator,
+            judge=judge,
+            judge_repeats=judge_repeats,
+            prices=prices,
+            max_cost=max_cost,
+            out=out,
+            ray=ray,
+        )
+        built = asked.build()
+        folder = RunFolder(out / built.system.card.system)
+        folder.open(built.system.card, built.item_set.items)
+        unscored = asked.evaluate(built, folder)
+        if built.item_set.has_references and not built.system.card.is_reference:
+            hear_references(asked, built, out)
         screen().print()
         typer.echo(markdown(results_of([folder], reference_in(out))))
-        if judging is not None:
-            keep_verdicts(judging, folder)
+        if built.judge is not None:
+            keep_verdicts(built.judge, folder)
         for one in unscored:
             typer.echo(f"not scored, the next run tries again: {one.item}: {one.why}")
         typer.echo(f"all systems side by side: audiostory evaluate report {out}")
@@ -186,6 +205,105 @@ def report(
         typer.echo(f"written to {out / REPORT}")
 
 
+@dataclass(frozen=True)
+class Built:
+    """What a run needs, loaded."""
+
+    system: System
+    suite: Suite
+    item_set: ItemSet
+    judge: JudgeMetric | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command ``run`` was asked, in a form that other machines can be given."""
+
+    system: str
+    item_set: str
+    corpus: Path | None
+    limit: int | None
+    device: str
+    dtype: str
+    chat: str | None
+    protocol: str | None
+    encoders: tuple[str, ...]
+    evaluator: Path | None
+    judge: str | None
+    judge_repeats: int
+    prices: Path | None
+    max_cost: float | None
+    out: Path
+    ray: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that several machines would each keep for themselves."""
+        if self.ray is not None and self.max_cost is not None:
+            raise ConfigError(
+                "--max-cost is counted on one machine: leave --ray out to judge what was answered "
+                "on the cluster"
+            )
+
+    def build(self) -> Built:
+        """Everything, loaded; names that mean nothing are told first.
+
+        Raises:
+            AudioStoryError: if something that was named does not exist or cannot be used.
+        """
+        from audiostory.apps.systems import parse_system
+
+        parse_system(self.system)
+        item_set = loaded_set(self.item_set, self.corpus, self.limit)
+        judge = judge_of(self.judge, self.out, self.judge_repeats, self.max_cost, self.prices)
+        suite = suite_of(self.protocol, self.encoders, self.device, self.evaluator, judge)
+        return Built(self.system_of(item_set), suite, item_set, judge)
+
+    def system_of(self, item_set: ItemSet) -> System:
+        """The system, loaded.
+
+        Raises:
+            AudioStoryError: if it does not exist or cannot be used.
+        """
+        from audiostory.apps.systems import SystemOptions, build_system, parse_system
+
+        options = SystemOptions(
+            device=self.device, dtype=self.dtype, chat=self.chat, corpus=self.corpus
+        )
+        return build_system(parse_system(self.system), item_set, options)
+
+    def worker(self) -> Worker:
+        """What another machine needs to take part."""
+        from audiostory.evaluate.benchmark.cluster import Worker
+
+        built = self.build()
+        return Worker(answer=built.system.answer, suite=built.suite, item_set=built.item_set)
+
+    def evaluate(self, built: Built, folder: RunFolder) -> tuple[Unscored, ...]:
+        """Answer and measure all items, here or on the cluster; what could not be scored."""
+        from audiostory.evaluate.benchmark.run import answer_items, measure_items
+
+        items = built.item_set.items
+        if self.ray is not None:
+            from audiostory.evaluate.benchmark.cluster import evaluate_on_cluster
+
+            folder.keep_measures(built.suite)
+            done = evaluate_on_cluster(
+                self.worker,
+                [item.id for item in items],
+                folder,
+                address=self.ray,
+                has_gpu=self.device == "cuda",
+            )
+            return tuple(one for each in done for one in each.unscored)
+        is_reference = built.system.card.is_reference
+        remark_of = built.item_set.remark_of if is_reference else no_remark
+        for _ in answer_items(built.system.answer, items, folder, tell, remark_of=remark_of):
+            pass
+        if built.judge is not None:
+            tell_estimate(built.judge, built.suite, built.item_set, folder)
+        return measure_items(built.suite, built.item_set, folder, tell)
+
+
 def loaded_set(name: str, corpus: Path | None, limit: int | None) -> ItemSet:
     """The set of a name, or its first items.
 
@@ -210,7 +328,7 @@ def loaded_set(name: str, corpus: Path | None, limit: int | None) -> ItemSet:
 
 def suite_of(
     protocol: str | None,
-    encoders: list[str],
+    encoders: Sequence[str],
     device: str,
     evaluator: Path | None,
     judge: ItemMetric | None,
@@ -282,21 +400,22 @@ def keep_verdicts(judge: JudgeMetric, folder: RunFolder) -> None:
         typer.echo(f"reasons, spread and cost of what was judged now: {place}")
 
 
-def hear_references(item_set: ItemSet, suite: Suite, out: Path) -> None:
+def hear_references(asked: Asked, built: Built, out: Path) -> None:
     """Let all encoders hear the references, once for all systems."""
     from dataclasses import replace
 
-    from audiostory.apps.systems import SystemOptions, build_system, parse_system
     from audiostory.evaluate.benchmark.folder import RunFolder
     from audiostory.evaluate.benchmark.run import answer_items, measure_items
 
-    references = build_system(parse_system(REFERENCE), item_set, SystemOptions())
+    references = replace(asked, system=REFERENCE).system_of(built.item_set)
     folder = RunFolder(out / REFERENCE)
-    folder.open(references.card, item_set.items)
-    remark_of = item_set.remark_of
-    for _ in answer_items(references.answer, item_set.items, folder, tell, remark_of=remark_of):
+    folder.open(references.card, built.item_set.items)
+    remark_of = built.item_set.remark_of
+    for _ in answer_items(
+        references.answer, built.item_set.items, folder, tell, remark_of=remark_of
+    ):
         pass
-    measure_items(replace(suite, item_metrics=()), item_set, folder, progress=tell)
+    measure_items(replace(built.suite, item_metrics=()), built.item_set, folder, tell)
 
 
 def no_remark(item: Item) -> str:

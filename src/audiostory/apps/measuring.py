@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiostory.apps import benchmarking, studying
+from audiostory.apps import benchmarking, studying, understanding
 from audiostory.apps.benchmarking import tell
 from audiostory.apps.options import Debug, Device, Model
 from audiostory.apps.work import loaded, mistakes_told
@@ -211,3 +211,4 @@ def composed_texts(count: int) -> list[str]:
 
 for command in (benchmarking.run, benchmarking.report, studying.study, studying.study_score):
     app.command()(command)
+app.command()(understanding.understanding)

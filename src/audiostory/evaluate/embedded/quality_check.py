@@ -106,7 +106,7 @@ def scene_answers(
     begins = heard_XFG.any(axis=1) & ~heard_XFG[:, 0]
     return SceneAnswers(
         peak_XG=found_XFG.max(axis=1),
-        is_heard_XG=heard_XFG.any(axis=1),
+        is_heard_XG=np.asarray(heard_XFG.any(axis=1)),
         onset_XG=np.where(begins, heard_XFG.argmax(axis=1), -1),
         found_XFG=found_XFG,
         frames_per_s=detector.config.frames_per_s,

@@ -19,6 +19,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
+from audiostory.audio.spectrogram import LOWEST_HZ, RANGE_DB
 from audiostory.errors import OutputError
 from audiostory.evaluate.benchmark.folder import Question, RunFolder
 from audiostory.evaluate.benchmark.report.page_tables import (
@@ -26,7 +27,7 @@ from audiostory.evaluate.benchmark.report.page_tables import (
     section_columns,
     tables_html,
 )
-from audiostory.evaluate.benchmark.report.pictures import picture_at
+from audiostory.evaluate.benchmark.report.pictures import RATE_HZ, picture_at
 from audiostory.evaluate.benchmark.report.tables import parted
 from audiostory.evaluate.benchmark.results import Results, SystemResults
 from audiostory.evaluate.metric import Column
@@ -51,6 +52,9 @@ def page_html(results: Results, folders: Mapping[str, RunFolder], out: Path) -> 
         title=escape(f"{results.set_name} {results.set_version}"),
         notes="".join(f'<p class="note">{escape(note)}</p>' for note in results.set_notes),
         tables=tables_html(results),
+        lowest_hz=f"{LOWEST_HZ:g}",
+        highest_khz=f"{RATE_HZ / 2_000:g}",
+        range_db=f"{RANGE_DB:g}",
         css=css,
         css_digest=_digest(css),
         script=script,

@@ -12,10 +12,12 @@ from html import escape
 from audiostory.evaluate.benchmark.report.tables import (
     EMBEDDED_WARNING,
     NONE,
-    SECTIONS,
     TABLE_1,
     TABLE_3,
     PaperColumn,
+    headings,
+    longest,
+    measured,
     number,
     parted,
 )
@@ -38,12 +40,6 @@ def tables_html(results: Results) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def headings(results: Results) -> dict[str, str]:
-    """Headings by section, in order; a section that is new comes last, under its own name."""
-    others = {one.section: one.section.capitalize() for one in results.columns}
-    return SECTIONS | {key: name for key, name in others.items() if key not in SECTIONS}
-
-
 def section_columns(results: Results, section: str) -> list[Column]:
     """The columns that are reported under a heading."""
     return [one for one in results.columns if one.section == section]
@@ -56,7 +52,7 @@ def _systems(results: Results) -> str:
             f'<td class="words">{escape(one.card.described)}</td>',
             f"<td>{one.num_answered} of {total}</td>",
             f"<td>{one.duration_s / 60:.1f}</td>",
-            f"<td>{_longest(one)}</td>",
+            f"<td>{longest(one)}</td>",
         ]
         for one in results.systems
     ]
@@ -68,11 +64,6 @@ def _systems(results: Results) -> str:
     return f"<section><h2>Systems</h2>{table}</section>"
 
 
-def _longest(system: SystemResults) -> str:
-    longest_s = system.card.max_duration_s
-    return "any" if longest_s is None else f"{longest_s:g} s"
-
-
 def _paper(results: Results) -> str:
     tables = "".join(
         _paper_table(results, name, layout)
@@ -82,8 +73,7 @@ def _paper(results: Results) -> str:
 
 
 def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> str:
-    by_key = {one.key: one for one in results.columns}
-    shown = [next((by_key[key] for key in one.keys if key in by_key), None) for one in layout]
+    shown = [measured(results, one) for one in layout]
     heads = ['<th scope="col">system</th>']
     for wanted, column in zip(layout, shown, strict=True):
         about = "Not measured in this report." if column is None else _about(results, column)
@@ -95,7 +85,7 @@ def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> 
                 _empty("not measured") if one is None else _cell(results, system, one)
                 for one in shown
             ),
-            f"<td>{_longest(system)}</td>",
+            f"<td>{longest(system)}</td>",
         ]
         for system in results.systems
     ]

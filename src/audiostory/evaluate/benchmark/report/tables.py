@@ -22,6 +22,7 @@ SECTIONS = {
     "narrative": "Narrative",
     "judge": "Judge",
     "embedded": "Embedded evaluator",
+    "understanding": "Understanding",
 }
 """Headings, in order."""
 KINDS: dict[str, tuple[str, ...]] = {
@@ -72,6 +73,12 @@ TABLE_3 = (
 """Single sounds (Table 3)."""
 
 
+def headings(results: Results) -> dict[str, str]:
+    """Headings by section, in order; a section of another name comes last, under that name."""
+    others = {one.section: one.section.capitalize() for one in results.columns}
+    return SECTIONS | {key: name for key, name in others.items() if key not in SECTIONS}
+
+
 def parted(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
     """Columns in tables that fit a page: one for each kind of measure, others in one without name.
 
@@ -92,7 +99,7 @@ def markdown(results: Results) -> str:
     lines += ["", "## In the layout of the paper", ""]
     for name, layout in (("Table 1", TABLE_1), ("Table 3", TABLE_3)):
         lines += [*_paper_table(results, name, layout), ""]
-    for section, heading in SECTIONS.items():
+    for section, heading in headings(results).items():
         columns = [one for one in results.columns if one.section == section]
         if columns:
             lines += [f"## {heading}", ""]
@@ -119,18 +126,19 @@ def _systems(results: Results) -> list[str]:
     for one in results.systems:
         lines.append(
             f"| {one.card.system} | {_plain(one.card.described)} | {one.num_answered} of {total} "
-            f"| {one.duration_s / 60:.1f} | {_longest(one)} |"
+            f"| {one.duration_s / 60:.1f} | {longest(one)} |"
         )
     return lines
 
 
-def _longest(system: SystemResults) -> str:
+def longest(system: SystemResults) -> str:
+    """The longest track that a system makes (Table 1's last column)."""
     longest_s = system.card.max_duration_s
     return "any" if longest_s is None else f"{longest_s:g} s"
 
 
 def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> list[str]:
-    shown = [_measured(results, column) for column in layout]
+    shown = [measured(results, column) for column in layout]
     titles = [column.title for column in layout]
     lines = [
         f"| {name} | {' | '.join(titles)} | Max. Duration ↑ |",
@@ -138,11 +146,12 @@ def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> 
     ]
     for system in results.systems:
         cells = [NONE if one is None else _cell(results, system, one) for one in shown]
-        lines.append(f"| {system.card.system} | {' | '.join(cells)} | {_longest(system)} |")
+        lines.append(f"| {system.card.system} | {' | '.join(cells)} | {longest(system)} |")
     return lines
 
 
-def _measured(results: Results, wanted: PaperColumn) -> Column | None:
+def measured(results: Results, wanted: PaperColumn) -> Column | None:
+    """The column of ours that stands for a paper's; None where it was not measured."""
     return next((one for one in results.columns if one.key in wanted.keys), None)
 
 
@@ -171,7 +180,8 @@ def _cell(results: Results, system: SystemResults, column: Column) -> str:
 
 def number(value: float, column: Column) -> str:
     """A number with the column's decimals."""
-    return f"{value:.{column.decimals}f}"
+    text = f"{value:.{column.decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def _explained(results: Results, columns: Sequence[Column]) -> list[str]:
@@ -180,13 +190,14 @@ def _explained(results: Results, columns: Sequence[Column]) -> list[str]:
     for column in columns:
         known = [one.cells[column.key] for one in results.systems if column.key in one.cells]
         source = f" [{column.source}]" if column.source else ""
-        lines.append(f"- {column.title}: {_items(known)}; {_plain(column.detail)}{source}")
+        lines.append(f"- {column.title}: {items_behind(known)}; {_plain(column.detail)}{source}")
         warnings = dict.fromkeys(cell.warning for cell in known if cell.warning)
         lines += [f"  - **careful**: {_plain(warning)}" for warning in warnings]
     return lines
 
 
-def _items(cells: Sequence[Cell]) -> str:
+def items_behind(cells: Sequence[Cell]) -> str:
+    """How many items are behind a column's numbers, in words."""
     counts = sorted({cell.num_items for cell in cells})
     if not counts:
         return "no system has it"
@@ -223,9 +234,12 @@ def _left_out(results: Results) -> list[str]:
     lines = [f"- {one.metric} is not measured: {_plain(one.reason)}" for one in results.skipped]
     for system in results.systems:
         titles = {column.key: column.title for column in results.columns}
+        by_reason: dict[str, list[str]] = {}
+        for key, reason in system.missing.items():
+            by_reason.setdefault(_plain(reason), []).append(titles.get(key, key))
         lines += [
-            f"- {system.card.system} has no {titles.get(key, key)}: {_plain(reason)}"
-            for key, reason in system.missing.items()
+            f"- {system.card.system} has no {', '.join(missing)}: {reason}"
+            for reason, missing in by_reason.items()
         ]
         lines += [
             f"- {system.card.system} did not answer {item}: {_plain(reason)}"

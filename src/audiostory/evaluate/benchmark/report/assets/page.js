@@ -102,6 +102,7 @@
       if (!audio.paused) requestAnimationFrame(move);
     };
     audio.addEventListener("play", () => {
+      if (audio.paused) return; // told late: another was begun meanwhile
       letOnly(audio);
       audio.closest(".system").classList.add("sounding");
       move();
