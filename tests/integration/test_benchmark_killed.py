@@ -1,0 +1,44 @@
+"""A benchmark that is killed goes on where it was, and its report is that of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from audiostory.evaluate.embedded.evaluator import save_evaluator
+from tests.evaluate.embedded.small import evaluator
+
+
+def start(folder: Path, out: str) -> subprocess.Popen[str]:
+    words = ["evaluate", "run", "noise", "--limit", "6", "--evaluator", str(folder / "evaluator")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "audiostory.apps.cli", *words, "--out", str(folder / out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    return output.partition("all systems side by side")[0]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_reports_the_same(tmp_path):
+    save_evaluator(evaluator(), tmp_path / "evaluator")
+    whole = told(start(tmp_path, "whole"))
+    tracks = tmp_path / "killed" / "captions+noise" / "tracks"
+    for wanted in (2, 5):
+        process = start(tmp_path, "killed")
+        while len(list(tracks.glob("*.flac"))) < wanted and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert 2 <= len(list(tracks.glob("*.flac"))) <= 6
+    assert told(start(tmp_path, "killed")) == whole
