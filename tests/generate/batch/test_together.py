@@ -12,6 +12,7 @@ from audiostory.audio.waveform import load
 from audiostory.errors import AudioError, OutputError
 from audiostory.generate.batch.folder import BatchFolder
 from audiostory.generate.batch.many import Job, narrate_many
+from audiostory.generate.batch.together import SharedRenderer
 from audiostory.generate.narration import NarrationReady
 from audiostory.generate.renderer import Renderer
 from audiostory.story.plan import PlanSettings
@@ -93,7 +94,21 @@ def told(pipeline, jobs, folder, together=3):
         return {record.id: record for record in records}
 
 
-def test_stories_told_together_are_those_told_alone(folder, pipeline, batches):
+@pytest.fixture
+def at_once(monkeypatch):
+    """Three stories ask for their first sound at the same moment, however busy the machine."""
+    meeting, render, met = threading.Barrier(3, timeout=60), SharedRenderer.render, set()
+
+    def together(self, takes, conditions, settings):
+        if threading.get_ident() not in met and len(met) < 3:
+            met.add(threading.get_ident())
+            meeting.wait()
+        return render(self, takes, conditions, settings)
+
+    monkeypatch.setattr(SharedRenderer, "render", together)
+
+
+def test_stories_told_together_are_those_told_alone(folder, pipeline, batches, at_once):
     alone = replace(folder, path=folder.path.parent / "alone")
     alone.make()
     told(pipeline, JOBS[:3], alone, together=1)
