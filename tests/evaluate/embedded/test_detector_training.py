@@ -1,16 +1,18 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from audiostory.data.manifest import read_sounds
+from audiostory.errors import TrainingError
 from audiostory.evaluate.embedded import detector_training
 from audiostory.evaluate.embedded.detector_training import (
     DetectorTraining,
     detection_loss,
-    follow,
     groups_in,
     train_detector,
 )
-from tests.evaluate.embedded.small import DETECTOR, detector
+from tests.evaluate.embedded.small import DETECTOR
 from tests.evaluate.sounds import write_corpus
 
 FEW = DetectorTraining(steps=4, save_every=2)
@@ -40,14 +42,6 @@ def test_what_is_heard_and_said_costs_little_and_the_opposite_much():
     assert float(wrong) > 5
 
 
-def test_an_average_moves_towards_the_weights():
-    network = detector()
-    average = {name: torch.zeros_like(value) for name, value in network.state_dict().items()}
-    follow(average, network, 0.75)
-    name = "classify.weight"
-    assert torch.allclose(average[name], 0.25 * network.state_dict()[name])
-
-
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(corpus, tmp_path):
     whole = train_detector(corpus, tmp_path / "whole", FEW)
     halves = tmp_path / "halves"
@@ -61,3 +55,9 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(corpus, tmp_path):
     resumed = train_detector(corpus, halves, FEW)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_run_does_not_go_on_under_another_schedule(corpus, tmp_path):
+    train_detector(corpus, tmp_path / "run", FEW)
+    with pytest.raises(TrainingError, match="steps=4.*not as .*steps=6"):
+        train_detector(corpus, tmp_path / "run", replace(FEW, steps=6))

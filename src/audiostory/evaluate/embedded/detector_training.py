@@ -7,10 +7,8 @@ Shapes: ``B`` scenes, ``F`` frames of answers, ``G`` groups.
 
 from __future__ import annotations
 
-import math
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +18,10 @@ from torch import Tensor, nn
 from audiostory.data.manifest import SoundRow
 from audiostory.data.sounds import load_rows
 from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector
+from audiostory.evaluate.embedded.learning import Progress, learn
 from audiostory.evaluate.embedded.mixtures import MixtureConfig, MixtureSampler, clip_powers
 from audiostory.models.seeding import seeded
 
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of it that is done."""
 TOO_VAGUE = frozenset(("misc", "object", "household", "office", "music"))
 """Groups that are heard but not named: nobody could tell them by ear."""
 MIN_RECORDINGS = 4
@@ -86,6 +83,7 @@ def train_detector(
 
     Raises:
         CorpusError: if the corpus cannot be read.
+        TrainingError: if the checkpoint is of another schedule.
     """
     rows = load_rows(corpus, split="train")
     config = DetectorConfig(groups=groups_in(rows))
@@ -95,59 +93,14 @@ def train_detector(
     assert bias is not None
     nn.init.constant_(bias, -4.0)
     sampler = sampler_of(corpus, rows, config, folder, seed=training.seed)
-    optimizer = torch.optim.AdamW(
-        detector.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, training.learning_rate, total_steps=training.steps, pct_start=0.1
-    )
-    average = {name: value.clone() for name, value in detector.state_dict().items()}
-    checkpoint, first, began = folder / "detector.pt", 0, time.monotonic()
-    if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        detector.load_state_dict(kept["detector"])
-        optimizer.load_state_dict(kept["optimizer"])
-        schedule.load_state_dict(kept["schedule"])
-        average, first = kept["average"], kept["step"]
-    running = math.nan
-    for step in range(first, training.steps):
-        detector.train()
+
+    def loss_at(step: int) -> Tensor:
         mel_BTM, heard_BFG = sampler.batch_at(step)
         logits_BFG, _ = detector(mel_BTM)
-        loss = detection_loss(logits_BFG, heard_BFG, training.clip_weight)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(detector.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        follow(average, detector, min(training.average, (step + 1) / (step + 11)))
-        running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
-        if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
-            state = {
-                "detector": detector.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "average": average,
-                "step": step + 1,
-            }
-            torch.save(state, checkpoint.with_suffix(".partial"))
-            checkpoint.with_suffix(".partial").replace(checkpoint)
-        if progress:
-            pace = (time.monotonic() - began) / (step + 1 - first)
-            progress(
-                f"detector: loss {running:.4f}, {pace:.2f} s a step", (step + 1) / training.steps
-            )
-    detector.load_state_dict(average)
-    return detector.eval()
+        return detection_loss(logits_BFG, heard_BFG, training.clip_weight)
 
-
-def follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """Move a running average of weights towards those of ``network``."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)
+    learn(detector, loss_at, training, folder / "detector.pt", progress)
+    return detector
 
 
 def sampler_of(

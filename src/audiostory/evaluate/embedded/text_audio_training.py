@@ -9,9 +9,7 @@ Shapes: ``B`` scenes and texts, ``D`` width of the space.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from torch import Tensor, nn
 
 from audiostory.data.manifest import SoundRow
 from audiostory.data.sounds import load_rows
-from audiostory.evaluate.embedded.detector_training import follow
+from audiostory.evaluate.embedded.learning import Progress, learn
 from audiostory.evaluate.embedded.mixtures import (
     MixtureConfig,
     MixtureSampler,
@@ -32,8 +30,6 @@ from audiostory.evaluate.embedded.text_audio import TextAudioConfig, TextAudioNe
 from audiostory.evaluate.embedded.words import WordVectors
 from audiostory.models.seeding import seeded
 
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of it that is done."""
 SAMENESS = 0.08
 """How far below 1 the cosine of two captions may lie for them to count as nearly the same."""
 LONE_SHARE = 0.7
@@ -109,6 +105,7 @@ def train_text_audio(
 
     Raises:
         CorpusError: if the corpus cannot be read.
+        TrainingError: if the checkpoint is of another schedule.
     """
     rows = load_rows(corpus, split="train")
     config = TextAudioConfig(word_width=words.width)
@@ -117,54 +114,18 @@ def train_text_audio(
     mixtures = MixtureConfig(batch=training.batch, window_frames=config.window_frames)
     powers = clip_powers(corpus, rows, config.mel, folder / "cache")
     sampler = MixtureSampler(powers, rows, (), config.mel, mixtures, seed=training.seed)
-    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        learnt, lr=training.learning_rate, weight_decay=training.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, training.learning_rate, total_steps=training.steps, pct_start=0.1
-    )
-    average = {name: value.clone() for name, value in network.state_dict().items()}
-    checkpoint, first, began = folder / "text_audio.pt", 0, time.monotonic()
-    if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(kept["network"])
-        optimizer.load_state_dict(kept["optimizer"])
-        schedule.load_state_dict(kept["schedule"])
-        average, first = kept["average"], kept["step"]
-    running = math.nan
-    for step in range(first, training.steps):
-        network.train()
+
+    def loss_at(step: int) -> Tensor:
         mel_BTM, texts = scenes_at(sampler, step)
-        loss = contrastive_loss(
+        return contrastive_loss(
             network.hear(mel_BTM),
             network.read(texts),
             sameness(texts, words),
             network.log_scale.exp().clamp(max=50.0),
         )
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learnt, 1.0)
-        optimizer.step()
-        schedule.step()
-        follow(average, network, min(training.average, (step + 1) / (step + 11)))
-        running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
-        if (step + 1) % training.save_every == 0 or step + 1 == training.steps:
-            state = {
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "average": average,
-                "step": step + 1,
-            }
-            torch.save(state, checkpoint.with_suffix(".partial"))
-            checkpoint.with_suffix(".partial").replace(checkpoint)
-        if progress:
-            pace = (time.monotonic() - began) / (step + 1 - first)
-            said = f"text-audio: loss {running:.4f}, {pace:.2f} s a step"
-            progress(said, (step + 1) / training.steps)
-    network.load_state_dict(average)
-    return network.eval()
+
+    learn(network, loss_at, training, folder / "text_audio.pt", progress)
+    return network
 
 
 def scenes_at(sampler: MixtureSampler, step: int) -> tuple[Tensor, list[str]]:

@@ -7,7 +7,7 @@ CPU core each); every stage goes on where it stopped. Nothing is learnt from the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from audiostory.evaluate.embedded.evaluator import (
     EvaluatorConfig,
     save_evaluator,
 )
+from audiostory.evaluate.embedded.learning import Progress
 from audiostory.evaluate.embedded.quality_check import (
     accuracies,
     caption_precision,
@@ -44,8 +45,6 @@ from audiostory.evaluate.embedded.text_audio_training import TextAudioTraining, 
 from audiostory.evaluate.embedded.words import WordVectors, learn_words
 from audiostory.models.text_encoder import TextEncoder
 
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of it that is done."""
 NUM_COMMON = 996
 """Word pieces of BERT's vocabulary before its first letters: special and unused ones."""
 
