@@ -10,6 +10,7 @@ AudioStoryError
 ├── AudioError           samples or sound files that cannot be used
 ├── CorpusError          rows or clips of a training corpus or a test set
 ├── ChatError            a model behind an API that gives no usable answer
+├── UnavailableError     a program or server outside of this process, at present
 ├── MeasureError         numbers that cannot be computed from what was given
 ├── DeviceMemoryError    a device too small for what it should compute
 ├── OutputError          a place that cannot be written, or must not be overwritten
@@ -56,6 +57,10 @@ class CorpusError(AudioStoryError):
 
 class ChatError(AudioStoryError):
     """A model behind an API gave no usable answer."""
+
+
+class UnavailableError(AudioStoryError):
+    """A program or server outside of this process cannot be used now, whatever it is asked."""
 
 
 class MeasureError(AudioStoryError):

@@ -3,11 +3,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from audiostory.apps import benchmarking
-from audiostory.apps.benchmarking import loaded_set, runs_in, suite_of
+from audiostory.apps.benchmarking import REPORT, runs_in
 from audiostory.apps.cli import app
-from audiostory.chat import ScriptedClient
-from audiostory.errors import ConfigError, OutputError
+from audiostory.chat import ChatUnavailableError, ScriptedClient
+from audiostory.errors import OutputError
 from audiostory.evaluate.embedded.evaluator import save_evaluator
 from audiostory.models.remote import catalogue
 from tests.evaluate.benchmark.test_judging import answered
@@ -57,6 +56,38 @@ def test_a_judge_takes_part_when_it_is_named(place, monkeypatch):
     assert len(client.asked) == asked
 
 
+def reported(place):
+    return json.loads((place / "out" / "captions+noise" / "judge.json").read_text())
+
+
+def test_a_judge_that_dies_leaves_a_report_of_what_it_said(place, monkeypatch):
+    def dying(request):
+        if len(client.asked) > 4:
+            raise ChatUnavailableError("the API is gone")
+        return answered(request)
+
+    client = ScriptedClient(dying)
+    monkeypatch.setattr(catalogue, "build_client", lambda spec: client)
+    done = command(place, "noise", "--judge", "openai:someone")
+    assert done.exit_code == 2
+    assert "the API is gone" in done.stderr
+    report = reported(place)
+    assert (report["used"]["asks"], report["kept"]["asks"]) == (4, 4)
+    assert len(report["verdicts"]) == 2
+    assert len(report["failures"]) == 2 * 3 - 4  # noise has no plan of its own
+
+
+def test_a_resumed_run_reports_all_that_was_ever_judged(place, monkeypatch):
+    for told_now in (6, 0):
+        client = ScriptedClient(answered)
+        monkeypatch.setattr(catalogue, "build_client", lambda spec, client=client: client)
+        done = command(place, "noise", "--judge", "openai:someone")
+        assert done.exit_code == 0, done.output
+        assert f"{told_now} answers came now, 6 stand behind the scores" in done.stdout
+        assert len(reported(place)["verdicts"]) == 2
+        assert reported(place)["failures"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -70,6 +101,9 @@ def test_a_judge_takes_part_when_it_is_named(place, monkeypatch):
         (["noise", "--protocol", "standard", "--encoder", "vggish"], "NAME=PATH"),
         (["noise", "--judge", "guess"], "guess"),
         (["tangoflux"], "tangoflux needs"),
+        (["tangoflux-windowed"], "tangoflux-windowed needs"),
+        (["tangoflux-windowed=/nowhere"], "hf download"),
+        (["direct+tangoflux-windowed"], "which is one window"),
     ],
 )
 def test_mistakes_are_told_with_a_way_out(place, arguments, told):
@@ -92,18 +126,6 @@ def test_systems_stand_side_by_side_in_the_report(place):
     done = CliRunner().invoke(app, ["evaluate", "report", str(place / "out"), "--no-page"])
     assert done.exit_code == 0, done.output
     assert "| captions+noise |" in done.stdout
-    report = place / "out" / "report"
+    report = place / "out" / REPORT
     assert (report / "report.md").read_text() in done.stdout
     assert (report / "numbers.csv").exists()
-
-
-def test_the_first_items_are_a_version_of_their_own():
-    assert loaded_set("nano-stories", None, 150).version == "1.0"
-    few = loaded_set("nano-stories", None, 3)
-    assert (len(few.items), few.version) == (3, "1.0-first-3")
-
-
-def test_weights_of_an_encoder_need_a_name(place):
-    with pytest.raises(ConfigError, match="NAME=PATH"):
-        suite_of("standard", ["=x"], "cpu", place / "evaluator", None)
-    assert benchmarking.REPORT == "report"

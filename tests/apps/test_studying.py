@@ -5,7 +5,9 @@ from audiostory.apps.cli import app
 from audiostory.apps.studying import chosen_runs, drawn_questions, judge_scores
 from audiostory.errors import MeasureError
 from audiostory.evaluate.benchmark.folder import RunFolder
-from audiostory.evaluate.benchmark.run import answer_items, reference_answers
+from audiostory.evaluate.benchmark.run import answer_items, measure_items, reference_answers
+from audiostory.evaluate.benchmark.suite import Suite
+from audiostory.evaluate.metric import Column
 from tests.evaluate.benchmark.systems import ITEMS, SET, NoiseSystem, run_card
 
 
@@ -40,15 +42,52 @@ def test_items_are_drawn_evenly_by_kind_among_those_that_all_answered(benchmark)
         drawn_questions(runs, 6, seed=1)
 
 
+class Judging:
+    """A metric that has a judge's columns, and gives every track what it is told."""
+
+    def __init__(self, detail="gemini", **scores):
+        self.scores = scores
+        self.columns = tuple(
+            Column(key=key, title=key, better="higher", detail=detail, section="judge")
+            for key in scores
+        )
+
+    def measure(self, subject):
+        return self.scores
+
+
+def judged_by(folder, *metrics):
+    for metric in metrics:
+        measure_items(Suite(item_metrics=(metric,)), SET, folder)
+    return folder
+
+
 def test_a_judges_scores_are_those_of_the_studys_criteria(benchmark):
-    folder = RunFolder(benchmark / "zither")
-    scores = {"instruct": 4.0, "consistency": 3.0, "reasoning": None, "coherence": 2.0}
-    folder.keep_scores("item-1", {"digest": scores})
-    assert judge_scores([folder]) == {
-        "zither": {"item-1": {"instruction_following": 4.0, "consistency": 3.0}}
+    given = {"instruct": 4.0, "consistency": 3.0, "reasoning": None, "coherence": 2.0}
+    folder = judged_by(RunFolder(benchmark / "zither"), Judging(**given))
+    assert judge_scores([folder])["zither"]["item-1"] == {
+        "instruction_following": 4.0,
+        "consistency": 3.0,
     }
     with pytest.raises(MeasureError, match="--judge"):
         judge_scores([RunFolder(benchmark / "kazoo")])
+
+
+def test_the_scores_are_those_of_the_judge_that_was_last_asked(benchmark):
+    judges = Judging("gemini", instruct=1.0), Judging("openai", instruct=5.0)
+    for order in (judges, judges[::-1]):
+        folder = judged_by(RunFolder(benchmark / "zither"), *order)
+        (score,) = {
+            one["instruction_following"] for one in judge_scores([folder])["zither"].values()
+        }
+        assert score == order[-1].scores["instruct"]
+
+
+def test_two_judges_in_one_benchmark_are_refused(benchmark):
+    zither = judged_by(RunFolder(benchmark / "zither"), Judging("gemini", instruct=1.0))
+    kazoo = judged_by(RunFolder(benchmark / "kazoo"), Judging("openai", instruct=5.0))
+    with pytest.raises(MeasureError, match=r"two judges.*gemini; openai.*same --judge"):
+        judge_scores([zither, kazoo])
 
 
 def test_a_study_is_made_of_a_benchmark_and_hides_its_systems(benchmark, tmp_path):

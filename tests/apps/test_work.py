@@ -12,6 +12,7 @@ from audiostory.apps.work import (
     instruction_of,
     mistakes_told,
     short,
+    tell,
     with_plan_saved,
     with_settings,
 )
@@ -29,6 +30,13 @@ def test_a_mistake_is_told_with_exit_code_two(capsys):
         raise AudioStoryError("the roof [leaks]: mend it")
     assert ended.value.exit_code == 2
     assert capsys.readouterr().err == "error: the roof [leaks]: mend it\n"
+
+
+def test_how_far_a_run_is_never_stands_among_what_it_prints(capsys):
+    tell("answering", 0.25)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.strip() == "answering  25%"
 
 
 def test_debug_lets_the_mistake_through():

@@ -5,20 +5,28 @@ import sys
 
 import pytest
 
-from audiostory.baselines.catalogue import BASELINES, BuildOptions, build_text_to_audio
+from audiostory.baselines.catalogue import (
+    BASELINES,
+    BuildOptions,
+    build_baseline,
+    build_text_to_audio,
+)
 from audiostory.baselines.diffusers_tta import DiffusersTextToAudio
 from audiostory.baselines.external import CommandTextToAudio, HttpTextToAudio
 from audiostory.baselines.noise import NoiseTextToAudio
+from audiostory.baselines.planned import PlannedTextToAudio
+from audiostory.baselines.planners import WholeInstruction
 from audiostory.baselines.retrieval import RetrievalTextToAudio
 from audiostory.baselines.tangoflux import TangoFluxGenerator
+from audiostory.baselines.windowed import WindowedTangoFlux
 from audiostory.errors import CheckpointError, ConfigError, CorpusError
 from tests.baselines.pipelines import audioldm2, stable_audio, stable_audio_3
 from tests.data.corpus import write_corpus
 from tests.released_folder import write_tangoflux
 
 NAMES = (
-    "tangoflux", "audioldm2", "audioldm2-large", "stable-audio-open", "stable-audio-3",
-    "make-an-audio", "codi", "next-gpt", "retrieval", "noise",
+    "tangoflux", "tangoflux-windowed", "audioldm2", "audioldm2-large", "stable-audio-open",
+    "stable-audio-3", "make-an-audio", "codi", "next-gpt", "retrieval", "noise",
 )  # fmt: skip
 PIPELINES = {
     "audioldm2": audioldm2,
@@ -48,7 +56,7 @@ def test_without_a_location_the_error_says_what_to_give(name):
     assert BASELINES[name].location in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["tangoflux", *PIPELINES])
+@pytest.mark.parametrize("name", ["tangoflux", "tangoflux-windowed", *PIPELINES])
 def test_a_folder_that_is_not_there_is_told_with_the_way_to_the_weights(name, tmp_path):
     with pytest.raises(CheckpointError, match="hf download|convert"):
         build_text_to_audio(name, str(tmp_path / "none"))
@@ -66,6 +74,22 @@ def test_models_of_diffusers_are_built_from_their_folders(name, tmp_path):
 def test_tangoflux_is_built_from_its_folder(tmp_path):
     folder = write_tangoflux(tmp_path / "TangoFlux")
     assert isinstance(build_text_to_audio("tangoflux", str(folder)), TangoFluxGenerator)
+
+
+def test_a_planner_and_a_baseline_are_one_generator(tmp_path):
+    folder = str(write_tangoflux(tmp_path / "TangoFlux"))
+    clips = build_baseline("tangoflux", WholeInstruction(), folder)
+    assert isinstance(clips, PlannedTextToAudio)
+    assert (clips.name, clips.sounded_by) == ("direct + TangoFlux", "TangoFlux")
+    windows = build_baseline("tangoflux-windowed", WholeInstruction(), folder)
+    assert isinstance(windows, WindowedTangoFlux)
+    assert (windows.name, windows.sounded_by) == (
+        "direct + TangoFlux, windowed",
+        "TangoFlux, windowed",
+    )
+    for name, wanted in (("guess", ConfigError), ("tangoflux-windowed", CheckpointError)):
+        with pytest.raises(wanted, match=name):
+            build_baseline(name, WholeInstruction())
 
 
 @pytest.mark.parametrize("name", ["make-an-audio", "codi", "next-gpt"])

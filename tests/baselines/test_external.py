@@ -14,7 +14,7 @@ import pytest
 from audiostory.audio.waveform import Waveform, save
 from audiostory.baselines.external import CommandTextToAudio, ExternalConfig, HttpTextToAudio
 from audiostory.baselines.planned import PlannedTextToAudio
-from audiostory.errors import AudioError, ConfigError, InstructionError
+from audiostory.errors import AudioError, ConfigError, InstructionError, UnavailableError
 from audiostory.story.types import Instruction
 from tests.baselines.systems import Fixed, Tones, story
 
@@ -85,11 +85,9 @@ def test_a_shell_has_no_part_in_it():
         ("import sys; sys.stderr.write('no checkpoint at ckpt/maa1.ckpt'); sys.exit(3)",
          "ended with 3; it said: no checkpoint at ckpt/maa1.ckpt"),
         ("import sys; sys.exit(1)", "ended with 1, and said nothing"),
-        ("import os; os.kill(os.getpid(), 9)", "ended with -9"),
         ("pass", "ended well but wrote no clip.wav"),
         ("import json, sys; open(json.load(sys.stdin)['output'], 'w').write('MP3?')",
          "cannot be read as sound"),
-        (writes(rate=16_000), "wrote 16000 Hz where 8000 Hz are declared"),
         (writes(seconds="0.3"), "made 0.300 s where 0.500 s"),
         (writes(seconds="0"), "holds no samples"),
     ],
@@ -97,6 +95,16 @@ def test_a_shell_has_no_part_in_it():
 def test_a_command_that_misbehaves_is_told_with_what_it_said(code, said):
     with pytest.raises(AudioError, match=said):
         command(code).sound("rain", 0.5, seed=0)
+
+
+def test_a_command_that_is_killed_says_nothing_of_the_caption():
+    with pytest.raises(UnavailableError, match="killed by signal 9"):
+        command("import os; os.kill(os.getpid(), 9)").sound("rain", 0.5, seed=0)
+
+
+def test_a_command_of_another_rate_is_told_once_and_for_all():
+    with pytest.raises(ConfigError, match="wrote 16000 Hz where 8000 Hz are declared"):
+        command(writes(rate=16_000)).sound("rain", 0.5, seed=0)
 
 
 def test_only_the_end_of_a_long_complaint_is_shown():
@@ -116,7 +124,7 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path):
         sys.stderr.flush()
         subprocess.run([sys.executable, "-S", "-E", "-c", {child!r}])
     """
-    with pytest.raises(AudioError, match=r"took more than 0.4 s.*it said: loading"):
+    with pytest.raises(UnavailableError, match=r"took more than 0.4 s.*it said: loading"):
         command(code, timeout_s=0.4).sound("rain", 0.5, seed=0)
     size = alive.stat().st_size if alive.exists() else 0
     time.sleep(0.1)
@@ -124,7 +132,7 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path):
 
 
 def test_a_program_that_is_not_there_is_told():
-    with pytest.raises(AudioError, match="cannot be started"):
+    with pytest.raises(UnavailableError, match="cannot be started"):
         CommandTextToAudio(["no-such-program-here"], config()).sound("rain", 0.5, seed=0)
 
 
@@ -196,22 +204,24 @@ def test_an_endpoint_is_asked_in_the_shape_of_vllm_omni(serve, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "kind", "said"),
     [
-        (500, b'{"error": "out of memory"}', "answered 500; it said: .*out of memory"),
-        (404, b"", "answered 404, and said nothing"),
-        (200, b'{"error": "busy"}', "bytes that cannot be used .*busy"),
-        (200, b"", "0 bytes that cannot be used"),
+        (500, b"out of memory", UnavailableError, "answered 500; it said: .*out of memory"),
+        (429, b"", UnavailableError, "answered 429"),
+        (404, b"", UnavailableError, "answered 404, and said nothing"),
+        (422, b"too long", AudioError, "answered 422; it said: too long"),
+        (200, b'{"error": "busy"}', AudioError, "bytes that cannot be used .*busy"),
+        (200, b"", AudioError, "0 bytes that cannot be used"),
     ],
 )
-def test_an_endpoint_that_misbehaves_is_told_with_what_it_said(serve, status, body, said):
-    with pytest.raises(AudioError, match=said):
+def test_an_endpoint_that_misbehaves_is_told_with_what_it_said(serve, status, body, kind, said):
+    with pytest.raises(kind, match=said):
         HttpTextToAudio(serve(lambda *_: (status, body)), config()).sound("rain", 0.5, seed=0)
 
 
 def test_an_endpoint_with_another_rate_or_too_short_a_clip_is_told(serve, tmp_path):
     other = wav(tmp_path, Tones(sample_rate_hz=16_000).sound("rain", 0.5, seed=0))
-    with pytest.raises(AudioError, match="wrote 16000 Hz"):
+    with pytest.raises(ConfigError, match="wrote 16000 Hz"):
         HttpTextToAudio(serve(lambda *_: (200, other)), config()).sound("rain", 0.5, seed=0)
     short = wav(tmp_path, Tones().sound("rain", 0.2, seed=0))
     with pytest.raises(AudioError, match=r"made 0\.200 s"):
@@ -227,9 +237,9 @@ def test_an_endpoint_that_hangs_up_or_hangs_is_told(serve):
         time.sleep(0.6)
         return None, b""
 
-    with pytest.raises(AudioError, match="does not answer"):
+    with pytest.raises(UnavailableError, match="does not answer"):
         HttpTextToAudio(serve(hang_up), config()).sound("rain", 0.5, seed=0)
-    with pytest.raises(AudioError, match="took more than 0.2 s"):
+    with pytest.raises(UnavailableError, match="took more than 0.2 s"):
         HttpTextToAudio(serve(hang), config(timeout_s=0.2)).sound("rain", 0.5, seed=0)
 
 
@@ -243,12 +253,12 @@ def test_an_endpoint_that_promises_more_than_it_sends_is_told(serve, tmp_path):
         handler.wfile.write(whole[: len(whole) // 2])
         return None, b""
 
-    with pytest.raises(AudioError):
+    with pytest.raises(UnavailableError, match="bytes before the end"):
         HttpTextToAudio(serve(answer), config()).sound("rain", 0.5, seed=0)
 
 
 def test_no_server_at_all_is_told():
-    with pytest.raises(AudioError, match="does not answer.*start the server"):
+    with pytest.raises(UnavailableError, match="does not answer.*start the server"):
         HttpTextToAudio("http://127.0.0.1:9/x", config()).sound("rain", 0.5, seed=0)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audiostory.errors import MeasureError
+from audiostory.errors import InstructionError, MeasureError
 from audiostory.evaluate.clap_score import ClapScore
 from audiostory.evaluate.encoders.encoder import EncoderCard
 from audiostory.evaluate.metric import Subject
@@ -33,8 +33,8 @@ def story(*captions, length_s=2.0):
     return Story(storyline=Storyline(summary="", events=events), clips=clips)
 
 
-def score(windows, truth=None, duration_s=None, **fields):
-    asked = item("one", "rain falls", story=truth)
+def score(windows, truth=None, duration_s=None, asked_for="rain falls", **fields):
+    asked = item("one", asked_for, story=truth)
     heard = features(windows)
     subject = Subject(
         item=asked,
@@ -42,7 +42,7 @@ def score(windows, truth=None, duration_s=None, **fields):
         plan=None,
         features_of=lambda name: {"tiny-clap": heard}[name],
     )
-    return ClapScore(card=CARD, read=read, **fields).measure(subject)
+    return ClapScore(**{"card": CARD, "read": read, **fields}).measure(subject)
 
 
 def test_the_track_is_compared_window_by_window_whatever_their_length():
@@ -93,6 +93,21 @@ def test_a_story_whose_captions_belong_to_no_event_is_refused():
     truth = Story(storyline=story("thunder").storyline, clips=story("thunder", "thunder").clips)
     with pytest.raises(MeasureError, match="1 events and 2 clips"):
         score([[1, 0]], truth)
+
+
+@pytest.mark.parametrize("kind", [InstructionError, MeasureError])
+def test_a_text_that_cannot_be_read_whole_has_no_score_and_is_told(caplog, kind):
+    def read_short(texts):
+        if "a long story" in texts:
+            raise kind("a text of 600 tokens cannot be read whole")
+        return read(texts)
+
+    truth = story("rain falls")
+    whole = score([[1, 0], [1, 0]], truth, asked_for="a long story", read=read_short)
+    assert whole == {"clap": None, "clap_events": pytest.approx(1.0)}
+    assert "one has no CLAP score: a text of 600 tokens" in caplog.text
+    events = score([[1, 0], [1, 0]], story("rain falls", "a long story"), read=read_short)
+    assert events == {"clap": pytest.approx(1.0), "clap_events": None}
 
 
 def test_columns_carry_the_checkpoint_and_their_own_keys():

@@ -54,6 +54,13 @@ def test_every_measurement_becomes_a_metric_that_measures(measurement):
     assert metric.encoder == measurement.encoder
 
 
+def test_a_key_means_the_same_number_in_every_protocol():
+    alike = {}
+    for each in EVERY:
+        same = replace(each, remark="")
+        assert alike.setdefault(each.key, same) == same
+
+
 def test_the_papers_fd_pools_layers_and_ours_items():
     (ours,) = (each for each in STANDARD.measurements if each.key == "fd")
     (theirs,) = (each for each in PAPER_COMPAT.measurements if each.key == "fd_mert")

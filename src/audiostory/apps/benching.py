@@ -44,9 +44,9 @@ def bench(  # noqa: PLR0913 - one parameter per option
 
         import torch
 
-        from audiostory.evaluate.bench.run import run_bench
-        from audiostory.evaluate.bench.subject import subject_of
-        from audiostory.evaluate.bench.table import markdown
+        from audiostory.evaluate.speed.run import run_bench
+        from audiostory.evaluate.speed.subject import subject_of
+        from audiostory.evaluate.speed.table import markdown
 
         with screen().status("making the model") as status:
             subject = subject_of(

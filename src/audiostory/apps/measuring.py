@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiostory.apps import benchmarking, studying, understanding
-from audiostory.apps.benchmarking import tell
 from audiostory.apps.options import Debug, Device, Model
-from audiostory.apps.work import loaded, mistakes_told
+from audiostory.apps.work import loaded, mistakes_told, tell
 from audiostory.models.catalogue import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -211,4 +210,5 @@ def composed_texts(count: int) -> list[str]:
 
 for command in (benchmarking.run, benchmarking.report, studying.study, studying.study_score):
     app.command()(command)
-app.command()(understanding.understanding)
+for command in (understanding.understand, understanding.understanding):
+    app.command()(command)

@@ -168,20 +168,39 @@ def judge_scores(runs: Sequence[RunFolder]) -> Mapping[str, Mapping[str, Mapping
     """What a judge said of the tracks of a benchmark, by system, item and the study's criterion.
 
     Raises:
-        MeasureError: if no judge scored anything.
+        MeasureError: if no judge scored anything, or more than one did, or one in different ways.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
+    details: dict[str, str] = {}
     for run in runs:
         name = run.card().system
+        digests = _judged_by(run, details)
         for question in run.questions():
             scores = {
                 JUDGED[key]: value
-                for metric in run.scores(question.id).values()
+                for digest, metric in run.scores(question.id).items()
                 for key, value in metric.items()
-                if key in JUDGED and value is not None
+                if digest in digests and key in JUDGED and value is not None
             }
             if scores:
                 found.setdefault(name, {})[question.id] = scores
     if not found:
         raise MeasureError("no judge has scored this benchmark: run it with --judge first")
     return found
+
+
+def _judged_by(run: RunFolder, details: dict[str, str]) -> set[str]:
+    """Digests of the judge's metrics as last measured; ``details`` keeps how, by column."""
+    digests: set[str] = set()
+    for digest, columns in run.measures().columns.items():
+        for column in columns:
+            if column.section != "judge" or column.key not in JUDGED:
+                continue
+            digests.add(digest)
+            other = details.setdefault(column.key, column.detail)
+            if other != column.detail:
+                raise MeasureError(
+                    f"two judges scored this benchmark ({other}; {column.detail}): run every "
+                    "system of it with the same --judge and --judge-repeats"
+                )
+    return digests

@@ -35,6 +35,11 @@ def screen(*, quiet: bool = False) -> Console:
     return Console(stderr=True, quiet=quiet)
 
 
+def tell(what: str, share: float) -> None:
+    """Show on standard error how far a run is."""
+    screen().print(f"\r{what} {share:4.0%}", end="", highlight=False)
+
+
 @contextmanager
 def mistakes_told(*, debug: bool, files: TrackFiles | None = None) -> Iterator[None]:
     """Turn our errors, and Ctrl-C, into a line or two and an exit code.

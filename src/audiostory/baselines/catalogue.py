@@ -1,4 +1,4 @@
-"""The text-to-audio models that can be named: what they are, whom to cite, and how they are built.
+"""The baselines that can be named: what they are, whom to cite, and how they are built.
 
 Nothing heavy is imported before a model is built.
 """
@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from audiostory.baselines.fingerprints import KnownBy, identity_of
 from audiostory.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
+    from audiostory.baselines.planned import PlannedGenerator
+    from audiostory.baselines.planners import Planner
     from audiostory.baselines.text_to_audio import TextToAudio
 
 
@@ -31,6 +34,21 @@ class BuildOptions:
     """How long one clip of a command may take, or an endpoint may be silent."""
 
 
+def _clip_by_clip(planner: Planner, model: TextToAudio) -> PlannedGenerator:
+    from audiostory.baselines.planned import PlannedTextToAudio
+
+    return PlannedTextToAudio(planner, model)
+
+
+def _windowed(planner: Planner, model: TextToAudio) -> PlannedGenerator:
+    from audiostory.baselines.tangoflux import TangoFluxGenerator
+    from audiostory.baselines.windowed import WindowedTangoFlux
+    from audiostory.models.foreign.tangoflux_checkpoint import LoadedTangoFlux
+
+    assert isinstance(model, TangoFluxGenerator), "windows are made of what _tangoflux builds"
+    return WindowedTangoFlux(planner, LoadedTangoFlux(model.model, model.codec))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
     """One entry of the catalogue."""
@@ -38,7 +56,7 @@ class Baseline:
     name: str
     """What it is asked for by."""
     max_duration_s: float | None
-    """Longest clip in seconds; None where there is no limit."""
+    """Longest sound in seconds; None where there is no limit."""
     citation: str
     """Paper, or what it is."""
     licence: str
@@ -47,6 +65,18 @@ class Baseline:
     """What has to be given to build it, and how to come by it; empty where nothing is needed."""
     build: Callable[[str, BuildOptions], TextToAudio]
     """The model, from its location."""
+    compose: Callable[[Planner, TextToAudio], PlannedGenerator] = _clip_by_clip
+    """How the model sounds what a planner decides: by default one clip after another."""
+    known_by: KnownBy = "weights"
+    """What tells it from another of its name."""
+
+    def identity(self, location: str | None, options: BuildOptions) -> str:
+        """Words that change whenever what is at a location would answer differently.
+
+        Raises:
+            ConfigError: if the location must not be told in a report.
+        """
+        return identity_of(self.known_by, location or "", options.dtype)
 
 
 def build_text_to_audio(
@@ -74,6 +104,24 @@ def build_text_to_audio(
     if location and not baseline.location:
         raise ConfigError(f"{name} is computed, nothing is loaded: leave {location!r} out")
     return baseline.build(location or "", options or BuildOptions())
+
+
+def build_baseline(
+    name: str, planner: Planner, location: str | None = None, options: BuildOptions | None = None
+) -> PlannedGenerator:
+    """The baseline called ``name``, with a planner: a generator of whole stories.
+
+    Args:
+        name: a key of ``BASELINES``.
+        planner: decides captions and durations.
+        location: as for ``build_text_to_audio``.
+        options: how the model is loaded.
+
+    Raises:
+        AudioStoryError: as ``build_text_to_audio`` does.
+    """
+    model = build_text_to_audio(name, location, options)
+    return BASELINES[name].compose(planner, model)
 
 
 def _tangoflux(location: str, options: BuildOptions) -> TextToAudio:
@@ -155,6 +203,7 @@ _INSTALLED = (
     "a command that keeps the contract of docs/baselines.md, around your installation of {repo}, "
     "or the address of an endpoint"
 )
+_RESEARCH = "weights for research alone: Stability AI Community License, WavCaps' academic terms"
 _HUB = "its folder, or the name of its repository ({repo}): hf download {repo} --local-dir DIR"
 
 BASELINES: dict[str, Baseline] = {
@@ -164,10 +213,18 @@ BASELINES: dict[str, Baseline] = {
             name="tangoflux",
             max_duration_s=30.0,
             citation="TangoFlux, arXiv:2412.21037",
-            licence="weights for research alone: Stability AI Community License, WavCaps' "
-            "academic terms",
+            licence=_RESEARCH,
             location=_HUB.format(repo="declare-lab/TangoFlux"),
             build=_tangoflux,
+        ),
+        Baseline(
+            name="tangoflux-windowed",
+            max_duration_s=None,
+            citation="after FreeAudio, arXiv:2507.08557, with TangoFlux, arXiv:2412.21037",
+            licence=_RESEARCH,
+            location=_HUB.format(repo="declare-lab/TangoFlux"),
+            build=_tangoflux,
+            compose=_windowed,
         ),
         Baseline(
             name="audioldm2",
@@ -209,6 +266,7 @@ BASELINES: dict[str, Baseline] = {
             licence="code MIT; for the weights see its page",
             location=_INSTALLED.format(repo="github.com/Text-to-Audio/Make-An-Audio"),
             build=_external("Make-An-Audio"),
+            known_by="program",
         ),
         Baseline(
             name="codi",
@@ -217,6 +275,7 @@ BASELINES: dict[str, Baseline] = {
             licence="see github.com/microsoft/i-Code, i-Code-V3",
             location=_INSTALLED.format(repo="github.com/microsoft/i-Code, i-Code-V3"),
             build=_external("CoDi"),
+            known_by="program",
         ),
         Baseline(
             name="next-gpt",
@@ -225,6 +284,7 @@ BASELINES: dict[str, Baseline] = {
             licence="code BSD 3-Clause; weights CC BY-NC-SA 4.0",
             location=_INSTALLED.format(repo="github.com/NExT-GPT/NExT-GPT"),
             build=_external("NExT-GPT"),
+            known_by="program",
         ),
         Baseline(
             name="retrieval",
@@ -233,6 +293,7 @@ BASELINES: dict[str, Baseline] = {
             licence="that of each clip, named in the plan's notes",
             location="the folder of a corpus with metadata.jsonl",
             build=_retrieval,
+            known_by="corpus",
         ),
         Baseline(
             name="noise",
@@ -241,6 +302,7 @@ BASELINES: dict[str, Baseline] = {
             licence="none needed",
             location="",
             build=_noise,
+            known_by="nothing",
         ),
     )
 }

@@ -24,12 +24,14 @@ from pathlib import Path
 
 from audiostory.audio.waveform import Waveform, load
 from audiostory.baselines.text_to_audio import check_length, of_length
-from audiostory.errors import AudioError, ConfigError
+from audiostory.errors import AudioError, ConfigError, UnavailableError
 
 TAIL_CHARS = 2_000
 """How much of what a command or a server complained of is shown."""
 MAX_ANSWER_BYTES = 1 << 30
 """A longer answer is no clip of sound."""
+ABOUT_THE_QUESTION = (400, 406, 413, 415, 422)
+"""Answers that say something against what was asked; others are about keys, addresses, load."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +82,15 @@ class _External:
         return self.config.sample_rate_hz
 
     def _read(self, path: Path, duration_s: float) -> Waveform:
-        """The clip in a file that the model wrote."""
+        """The clip in a file that the model wrote.
+
+        Raises:
+            ConfigError: if it has another rate than is declared, as all others will.
+            AudioError: if it is no sound, or too short.
+        """
         waveform = load(path)
         if waveform.sample_rate_hz != self.sample_rate_hz:
-            raise AudioError(
+            raise ConfigError(
                 f"{self.name} wrote {waveform.sample_rate_hz} Hz where {self.sample_rate_hz} Hz "
                 "are declared: correct sample_rate_hz, or resample in the wrapper"
             )
@@ -117,8 +124,10 @@ class CommandTextToAudio(_External):
 
         Raises:
             InstructionError: if the clip is longer than the model makes.
-            AudioError: if the command cannot be started, fails, takes too long, or writes no such
-                clip; with the end of what it said on standard error.
+            AudioError: if the command fails or writes no such clip; with the end of what it said
+                on standard error.
+            UnavailableError: if it cannot be started, takes too long, or is killed.
+            ConfigError: if it writes another rate than is declared.
         """
         check_length(self, duration_s)
         with tempfile.TemporaryDirectory(prefix="audiostory-") as folder:
@@ -146,7 +155,7 @@ class CommandTextToAudio(_External):
                 start_new_session=True,  # so that its children can be ended with it
             )
         except OSError as error:
-            raise AudioError(
+            raise UnavailableError(
                 f"{self._shown} cannot be started ({error.strerror}): install it, or correct the "
                 "command"
             ) from error
@@ -155,13 +164,18 @@ class CommandTextToAudio(_External):
                 _, errors = process.communicate(request.encode(), timeout=self.config.timeout_s)
             except subprocess.TimeoutExpired:
                 errors = _ended(process)
-                raise AudioError(
+                raise UnavailableError(
                     f"{self._shown} took more than {self.config.timeout_s:g} s: raise timeout_s, "
                     f"or serve the model behind an endpoint{_tail(errors)}"
                 ) from None
             except BaseException:  # an interrupt must not leave the model running
                 _ended(process)
                 raise
+        if process.returncode < 0:
+            raise UnavailableError(
+                f"{self._shown} was killed by signal {-process.returncode}; does memory suffice?"
+                f"{_tail(errors)}"
+            )
         if process.returncode:
             raise AudioError(f"{self._shown} ended with {process.returncode}{_tail(errors)}")
         return _tail(errors)
@@ -196,8 +210,10 @@ class HttpTextToAudio(_External):
 
         Raises:
             InstructionError: if the clip is longer than the model makes.
-            AudioError: if there is no server, it refuses, takes too long, or answers with anything
-                but such a clip.
+            AudioError: if the server does not take the question, or answers with anything but
+                such a clip.
+            UnavailableError: if there is no server, it fails, or takes too long.
+            ConfigError: if it answers at another rate than is declared.
         """
         check_length(self, duration_s)
         body: dict[str, object] = {
@@ -228,20 +244,26 @@ class HttpTextToAudio(_External):
         try:
             with urllib.request.urlopen(request, timeout=self.config.timeout_s) as response:
                 answer = response.read(MAX_ANSWER_BYTES + 1)
+                num_lacking = response.length or 0
         except urllib.error.HTTPError as error:
             with error:
                 told = error.read(TAIL_CHARS)
-            raise AudioError(f"{self._shown} answered {error.code}{_tail(told)}") from error
+            kind = AudioError if error.code in ABOUT_THE_QUESTION else UnavailableError
+            raise kind(f"{self._shown} answered {error.code}{_tail(told)}") from error
         except TimeoutError as error:
-            raise AudioError(
+            raise UnavailableError(
                 f"{self._shown} took more than {self.config.timeout_s:g} s: raise timeout_s"
             ) from error
         except (OSError, HTTPException) as error:  # URLError is an OSError
-            raise AudioError(
+            raise UnavailableError(
                 f"{self._shown} does not answer ({error}): start the server, or correct the address"
             ) from error
         if len(answer) > MAX_ANSWER_BYTES:
             raise AudioError(f"{self._shown} answered with more than {MAX_ANSWER_BYTES} bytes")
+        if num_lacking:
+            raise UnavailableError(
+                f"{self._shown} hung up {num_lacking} bytes before the end of its answer: try again"
+            )
         return answer
 
 

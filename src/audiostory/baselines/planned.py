@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from audiostory.audio.crossfade import linear_crossfade
 from audiostory.audio.join import Placement, assemble, lengths_to_render
@@ -19,7 +19,7 @@ from audiostory.audio.waveform import Waveform
 from audiostory.baselines.planners import Planned, Planner, asked_duration, end_to_end
 from audiostory.baselines.text_to_audio import Remarking, TextToAudio
 from audiostory.errors import ConfigError, InstructionError
-from audiostory.generate.narration import Narration
+from audiostory.generate.narration import Generator, Narration
 from audiostory.story.plan import (
     TOLERANCE_S,
     Plan,
@@ -81,6 +81,20 @@ class Piece:
         return Placement(start_s=self.start_s, duration_s=self.duration_s)
 
 
+class PlannedGenerator(Generator, Protocol):
+    """A planner and what sounds its stories, as one generator."""
+
+    @property
+    def name(self) -> str:
+        """How tables call it: planner and model."""
+        ...
+
+    @property
+    def sounded_by(self) -> str:
+        """The part of the name that is not the planner's."""
+        ...
+
+
 class PlannedTextToAudio:
     """Any planner with any text-to-audio model, behind the seam of all generators.
 
@@ -100,7 +114,12 @@ class PlannedTextToAudio:
     @property
     def name(self) -> str:
         """How tables call it: planner and model."""
-        return f"{self.planner.name} + {self.model.name}"
+        return f"{self.planner.name} + {self.sounded_by}"
+
+    @property
+    def sounded_by(self) -> str:
+        """The model's name."""
+        return self.model.name
 
     def generate(self, instruction: Instruction, *, seed: int = 0) -> Narration:
         """The track of a planned story, as loud as it comes, its peaks under the ceiling.

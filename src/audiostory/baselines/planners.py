@@ -6,6 +6,8 @@ and Caps (gt) (the captions of the truth, the paper's oracle). Source: AudioStor
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -243,6 +245,13 @@ class ChatPlanner:
     def name(self) -> str:
         """The kind of planner, and the model asked."""
         return f"LLM ({self.client.name})"
+
+    @property
+    def identity(self) -> str:
+        """Words that change whenever it would be asked, or asked of, something else."""
+        asked = [system_prompt(), PlanDraft.model_json_schema(), _question("", 60.0, 10.0)]
+        digest = hashlib.sha256(json.dumps([*asked, self.temperature]).encode()).hexdigest()
+        return f"{self.client.name}, prompt {digest[:12]}"
 
     def plan(self, instruction: Instruction, *, max_clip_s: float, seed: int) -> Planned:
         """The story that the language model writes.

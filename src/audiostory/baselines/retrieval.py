@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audiostory.audio.waveform import Waveform, samples_in
+from audiostory.baselines.fingerprints import MANIFEST
 from audiostory.baselines.text_to_audio import check_length
 from audiostory.data.manifest import SoundRow, read_sounds
 from audiostory.data.mixing import Mixer, looped
 from audiostory.errors import ConfigError, CorpusError
 from audiostory.story.clauses import WORD, stem
 
-MANIFEST = "metadata.jsonl"
 TIE = 1e-9
 """Similarities closer than this are equal."""
 

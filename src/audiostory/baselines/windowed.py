@@ -236,6 +236,8 @@ class WindowedTangoFlux:
         config: how windows are composed.
     """
 
+    sounded_by = "TangoFlux, windowed"
+
     def __init__(
         self, planner: Planner, loaded: LoadedTangoFlux, config: WindowedConfig | None = None
     ) -> None:
@@ -247,7 +249,7 @@ class WindowedTangoFlux:
     @property
     def name(self) -> str:
         """How tables call it."""
-        return f"{self.planner.name} + TangoFlux, windowed"
+        return f"{self.planner.name} + {self.sounded_by}"
 
     @torch.no_grad()
     def generate(self, instruction: Instruction, *, seed: int = 0) -> Narration:

@@ -156,7 +156,8 @@ def _lemmas() -> dict[str, str]:
             verbs.update(verb for verb in family.verbs)
     verbs.update(word_list("verbs_more.txt"))
     simple = {verb.split(" ")[0] for verb in verbs} | set(word_list("caption_verbs.txt"))
-    return {gerund(verb): verb for verb in simple if verb != "be"}
+    # Of verbs that share a form ("whir" and "whirr") the first, whatever order a set has.
+    return {gerund(verb): verb for verb in sorted(simple, reverse=True) if verb != "be"}
 
 
 @cache

@@ -5,16 +5,19 @@ Shapes: ``K`` windows of an item, ``D`` width of an embedding, ``Q`` texts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from audiostory.data.sets.item import Item
-from audiostory.errors import MeasureError
-from audiostory.evaluate.encoders.encoder import EncoderCard, Floats
+from audiostory.errors import InstructionError, MeasureError
+from audiostory.evaluate.encoders.encoder import EncoderCard, Features, Floats
 from audiostory.evaluate.metric import Column, Subject
 from audiostory.evaluate.statistics.samples import Rows, checked
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +34,18 @@ class ClapScore:
     the hard part. An item without a story has no score of events (None), which is no fault of the
     system. A window whose embedding is all zeros has no direction, and similarity 0.
 
+    A text that the checkpoint cannot read whole (too long for it, or without a word it knows) has
+    no score either, which is logged: None for the track where that is the instruction, and for
+    the events where that is any caption, since an easier rest would be another measure. It is so
+    for every system, and the column's number of items shows it.
+
     Source: CLAP, arXiv:2211.06687; AudioStory Sec. 5 reports the score of whole tracks.
     """
 
     card: EncoderCard
     read: Callable[[Sequence[str]], Floats]
-    """Embeddings (Q, D) of texts, by the same checkpoint (``TextAudioEncoder.read``)."""
+    """Embeddings (Q, D) of texts, by the same checkpoint (``TextAudioEncoder.read``); what it
+    refuses is an ``InstructionError`` or a ``MeasureError``."""
     key: str = "clap"
     title: str = "CLAP"
 
@@ -63,25 +72,36 @@ class ClapScore:
         Raises:
             MeasureError: if the story has more or fewer clips than events, or an embedding holds
                 NaN.
-            InstructionError: if ``read`` refuses a text as too long.
         """
         features = subject.features_of(self.card.name)
-        captions = _captions(subject.item)
-        texts = checked(self.read([subject.item.instruction.text, *captions]))
-        events: float | None = None
-        if subject.item.story is not None and captions:
-            spans = subject.item.story.storyline.events
-            similarities = [
-                _similarity(features.within(event.start_s, event.end_s), text)
-                if event.start_s < subject.waveform.duration_s
-                else 0.0
-                for event, text in zip(spans, texts[1:], strict=True)
-            ]
-            events = float(np.mean(similarities))
+        whole = self._texts(subject.item, [subject.item.instruction.text])
         return {
-            self.key: _similarity(features.embeddings, texts[0]),
-            f"{self.key}_events": events,
+            self.key: None if whole is None else _similarity(features.embeddings, whole[0]),
+            f"{self.key}_events": self._events(subject, features),
         }
+
+    def _events(self, subject: Subject, features: Features) -> float | None:
+        """Mean over the reference's events of how well each is heard in its span."""
+        captions = _captions(subject.item)
+        texts = self._texts(subject.item, captions) if captions else None
+        if subject.item.story is None or texts is None:
+            return None
+        similarities = [
+            _similarity(features.within(event.start_s, event.end_s), text)
+            if event.start_s < subject.waveform.duration_s
+            else 0.0
+            for event, text in zip(subject.item.story.storyline.events, texts, strict=True)
+        ]
+        return float(np.mean(similarities))
+
+    def _texts(self, item: Item, texts: Sequence[str]) -> Rows | None:
+        """Embeddings (Q, D) of an item's texts; None if one cannot be read."""
+        try:
+            read = self.read(texts)
+        except (InstructionError, MeasureError) as error:
+            log.warning("%s has no %s score: %s", item.id, self.title, error)
+            return None
+        return checked(read)
 
 
 def _captions(item: Item) -> list[str]:

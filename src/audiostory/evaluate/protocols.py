@@ -273,7 +273,8 @@ STANDARD = QualityProtocol(
     notes=(
         "FD and FAD are biased upwards by few samples: compare them at one number of items, or "
         "read KAD.",
-        "Channels, rate, level and windows are the encoder's own and stand in a column's header.",
+        "Channels, rate, level and windows are the encoder's own and stand in a report's list of "
+        "encoders.",
         "Everything is resampled with soxr; toolkits use others, which can move FD by 30 and KL by "
         "0.4 (README of audioldm_eval).",
     ),
@@ -320,8 +321,8 @@ PAPER_COMPAT = QualityProtocol(
             ),
         ),
         Measurement(
-            key="fd_openl3",
-            title="FD (OpenL3)",
+            key="fd_openl3_44k",
+            title="FD (OpenL3, 44.1 kHz)",
             kind="frechet",
             encoder="openl3",
             pooling="windows",

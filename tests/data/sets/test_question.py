@@ -11,7 +11,11 @@ def question(name, answers=("yes",)):
 
 def set_of(*questions):
     return QuestionSet(
-        name="quiz", version="1", questions=questions, audio_of=lambda _: silence(1.0, 8_000)
+        name="quiz",
+        version="1",
+        questions=questions,
+        audio_of=lambda _: silence(1.0, 8_000),
+        length_of=lambda _: 1.0,
     )
 
 

@@ -89,6 +89,13 @@ def test_a_score_that_cannot_be_had_is_told_and_does_not_stop_the_others(tmp_pat
     assert folder.scores("item-1")
 
 
+def test_what_has_to_be_said_of_an_answer_is_kept_on_any_machine(tmp_path):
+    folder = opened(tmp_path)
+    build = partial(worker, remark_of=lambda one: f"{one.id} is not the published one")
+    evaluating(build, IDS, folder)([1])
+    assert folder.record(ITEMS[1]).remark == "item-1 is not the published one"
+
+
 def test_an_item_that_somebody_else_works_on_is_waited_for(tmp_path):
     folder, mine = opened(tmp_path), NoiseSystem()
     work = evaluating(lambda: worker(answer=mine), IDS, folder, poll_s=0.01)

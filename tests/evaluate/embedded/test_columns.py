@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from audiostory.evaluate.embedded.columns import embedded_metrics
+from audiostory.evaluate.encoders.yamnet import load_yamnet
 from tests.evaluate.embedded.small import evaluator
 from tests.evaluate.tracks import noise
 
@@ -26,3 +27,14 @@ def test_they_can_be_computed_of_what_it_hears():
 
 def test_other_encoders_serve_none_of_them():
     assert embedded_metrics(replace(evaluator().tagger.card, name="vggish")) == ()
+
+
+def test_yamnets_stand_beside_them_under_its_name():
+    yamnet = load_yamnet()
+    heard = [yamnet.hear(noise(2.0, seed)) for seed in range(3)]
+    metrics = embedded_metrics(yamnet.card)
+    titles = [metric.column.title for metric in metrics]
+    assert titles == ["KAD (YAMNet)", "KL (YAMNet)", "IS (YAMNet)"]
+    for metric in metrics:
+        assert metric.column.section == "embedded"
+        assert metric.value(heard, heard) >= -1e-3 or metric.column.key == "yamnet_kad"

@@ -44,7 +44,7 @@ def nothing_here(monkeypatch, tmp_path):
 
 
 def test_all_encoders_have_their_names():
-    assert list(ENCODERS) == NAMES.split()
+    assert list(ENCODERS) == [*NAMES.split(), "yamnet"]
 
 
 @pytest.mark.parametrize("name", NAMES.split())
@@ -54,6 +54,10 @@ def test_what_is_missing_is_said_as_a_value(nothing_here, name):
     assert missing.name == name
     assert missing.described.startswith(f"{name}: ")
     assert "--encoder " + name in missing.way_out
+
+
+def test_yamnet_is_shipped_and_never_missing(nothing_here):
+    assert find_encoder("yamnet", nothing_here).card.name == "yamnet"
 
 
 def test_what_is_missing_comes_with_its_place(nothing_here, tmp_path):

@@ -90,6 +90,16 @@ def test_mono_is_doubled(core):
     assert np.array_equal(heard[:, :512], heard[:, 512:])
 
 
+def test_of_surround_sound_the_first_two_channels_are_heard_and_the_card_says_so(core):
+    left = noise(1.5, rate_hz=48_000)
+    others = np.zeros((4, left.num_samples), np.float32)
+    surround = Waveform(np.concatenate([left.samples, 0.25 * left.samples, others]), 48_000)
+    encoder = load_openl3()
+    front = encoder.hear(Waveform(surround.samples[:2], 48_000))
+    assert np.array_equal(encoder.hear(surround).embeddings, front.embeddings)
+    assert "the first two of more" in encoder.card.described
+
+
 def test_one_channel_can_be_asked_for(core):
     encoder = load_openl3(OpenL3Config(channels=1, content_type="music"))
     assert encoder.hear(noise(1.5, rate_hz=48_000)).embeddings.shape[1] == 512

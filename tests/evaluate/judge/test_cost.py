@@ -1,3 +1,6 @@
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from audiostory.chat import ChatAnswer, ChatRequest
@@ -7,6 +10,7 @@ from audiostory.evaluate.judge.cost import (
     BudgetError,
     Price,
     Usage,
+    billed,
     expected_usage,
     load_prices,
     price_for,
@@ -54,6 +58,15 @@ def test_a_table_of_prices_tells_when_and_where_they_were_read(tmp_path):
     path.write_text(TABLE)
     (price,) = load_prices(path)
     assert (price.date, price.source) == ("2026-01-02", "https://example.org/prices")
+
+
+def test_the_table_in_the_documentation_is_one(tmp_path):
+    page = Path(__file__).parents[3] / "docs" / "benchmark.md"
+    _, _, rest = page.read_text(encoding="utf-8").partition("```toml\n[[price]]")
+    path = tmp_path / "prices.toml"
+    path.write_text("[[price]]" + rest.partition("```")[0])
+    (price,) = load_prices(path)
+    assert price_for("gemini:gemini-2.0-flash", [price]) is price
 
 
 @pytest.mark.parametrize("missing", ["date", "source", "output_per_million"])
@@ -117,6 +130,49 @@ def test_an_api_that_counts_no_tokens_does_not_pass_for_free():
     budget.settle(worst, Usage(asks=1))
     assert PRICE.of(budget.spent) == pytest.approx(PRICE.of(worst))
     assert budget.spent.asks == 1
+
+
+def test_sound_that_an_api_does_not_count_is_billed_as_sound():
+    worst = Usage(asks=3, input_tokens=9_000, audio_tokens=6_000, output_tokens=300)
+    told = Usage(asks=2, input_tokens=5_000, output_tokens=10)
+    assert billed(told, worst) == dataclasses.replace(told, audio_tokens=4_000)
+    without = Usage(asks=2, input_tokens=100, output_tokens=10)
+    assert billed(without, worst).input_tokens == 4_100
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        Usage(),
+        Usage(asks=1, input_tokens=10, audio_tokens=8, output_tokens=1),
+        Usage(asks=3, input_tokens=10, audio_tokens=8, output_tokens=1),
+    ],
+)
+def test_what_an_api_counts_is_billed_as_it_counts(used):
+    assert billed(used, Usage(asks=3, input_tokens=90, audio_tokens=60, output_tokens=3)) == used
+
+
+def test_a_question_without_sound_is_billed_without_sound():
+    used = Usage(asks=1, input_tokens=10, output_tokens=1)
+    assert billed(used, Usage(asks=3, input_tokens=90, output_tokens=30)) == used
+
+
+def test_a_limit_holds_where_sound_is_not_counted_apart():
+    budget = Budget(max_cost=1.0, price=PRICE)
+    worst = Usage(asks=1, input_tokens=3_000, audio_tokens=2_900, output_tokens=100)
+    for _ in range(int(1.0 / PRICE.of(worst))):
+        budget.set_aside(worst)
+        budget.settle(worst, Usage(asks=1, input_tokens=3_000, output_tokens=100))
+    with pytest.raises(BudgetError, match="max_cost=1"):
+        budget.set_aside(worst)
+
+
+def test_what_earlier_runs_spent_counts_towards_a_limit():
+    budget = Budget(max_cost=10.0, price=PRICE)
+    budget.before = Usage(asks=5, output_tokens=2e6)  # 8 USD
+    with pytest.raises(BudgetError, match=r"8\.0000 USD are spent, 8\.0000 of it by earlier runs"):
+        budget.set_aside(Usage(asks=1, output_tokens=1e6))
+    assert budget.spent == Usage()
 
 
 def test_a_budget_of_money_needs_a_price():

@@ -7,7 +7,7 @@ from audiostory.chat import ChatUnavailableError, ScriptedClient, UnusableAnswer
 from audiostory.errors import ConfigError, OutputError
 from audiostory.evaluate.judge.cost import Budget, BudgetError
 from audiostory.evaluate.judge.hearing import Hearing
-from audiostory.evaluate.judge.judge import Judge
+from audiostory.evaluate.judge.judge import NOT_ANSWERED, Judge
 from audiostory.evaluate.judge.question import Sampling
 from tests.evaluate.judge.bench import SMALL, answer_to, marks, subject
 
@@ -21,7 +21,7 @@ def judging(folder, answers=answer_to, **options):
 
 def test_all_four_aspects_of_a_track_are_scored(tmp_path):
     judge, client = judging(tmp_path, lambda asked: answer_to(asked, overall=4))
-    assert judge.measure(subject()) == {
+    assert judge.judge(subject()).values() == {
         "instruct": 4, "reasoning": 4, "consistency": 4, "coherence": 4,
     }  # fmt: skip
     assert len(client.asked) == 4 * 3
@@ -29,7 +29,7 @@ def test_all_four_aspects_of_a_track_are_scored(tmp_path):
 
 def test_scores_lie_under_the_keys_of_the_columns(tmp_path):
     judge, _ = judging(tmp_path)
-    assert list(judge.measure(subject())) == [column.key for column in judge.columns]
+    assert list(judge.judge(subject()).values()) == [column.key for column in judge.columns]
     assert {column.section for column in judge.columns} == {"judge"}
 
 
@@ -185,6 +185,26 @@ def test_a_budget_ends_the_run_before_it_is_passed(tmp_path):
     again, client = judging(tmp_path, budget=Budget(max_requests=100))
     again.judge(subject())
     assert len(client.asked) == 12 - 3
+
+
+def test_what_was_answered_before_counts_towards_the_limit(tmp_path):
+    judging(tmp_path, sampling=ONCE)[0].judge(subject())
+    judge, client = judging(tmp_path, budget=Budget(max_requests=6), num_threads=1)
+    with pytest.raises(BudgetError, match="4 answers came"):
+        judge.judge(subject("b", "snow falls"))
+    assert client.asked == []
+
+
+def test_what_is_kept_is_recalled_without_asking(tmp_path):
+    first, _ = judging(tmp_path, lambda asked: "" if asked.seed == 1 else answer_to(asked))
+    before = first.judge(subject())
+    judge, client = judging(tmp_path, [])
+    recalled = judge.recall(subject())
+    assert client.asked == []
+    assert recalled.values() == before.values()
+    assert (recalled.used.asks, recalled.kept.asks) == (0, 8)
+    assert [one.repeat for one in recalled.failures] == [1] * 4
+    assert {one.why for one in recalled.failures} == {NOT_ANSWERED}
 
 
 def test_kept_answers_cost_no_budget(tmp_path):

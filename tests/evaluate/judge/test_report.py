@@ -117,6 +117,17 @@ def test_the_bill_is_what_the_api_counted(server, tmp_path):
     assert report.cost == pytest.approx(8 * (36 * 1.0 + 64 * 7.0 + 10 * 4.0) / 1e6)
 
 
+def test_what_the_kept_answers_cost_is_told_beside_what_was_asked_now(server, tmp_path):
+    judge_subjects(remote(server, "openai", tmp_path, budget=Budget(price=PRICE)), TRACKS[:1])
+    judge = remote(server, "openai", tmp_path, budget=Budget(price=PRICE))
+    report = report_on(judge, [judge.recall(track) for track in TRACKS[:1]])
+    assert (report.cost, report.used.asks) == (0, 0)
+    assert report.cost_of_kept == pytest.approx(8 * (36 * 1.0 + 64 * 7.0 + 10 * 4.0) / 1e6)
+    assert "0 answers came now, 8 stand behind the scores: 0.00 and 0.00 USD" in report.in_words()
+    unpriced = report_on(remote(server, "openai", tmp_path), report.verdicts)
+    assert "cost unknown" in unpriced.in_words()
+
+
 def test_progress_is_told_after_each_track(tmp_path):
     seen = []
     judge = Judge(ScriptedClient(answer_to), tmp_path, sampling=TWICE)
@@ -126,10 +137,9 @@ def test_progress_is_told_after_each_track(tmp_path):
 
 def test_a_report_is_a_file_with_the_words_that_were_asked(tmp_path):
     judge = Judge(ScriptedClient(answer_to), tmp_path / "answers", sampling=TWICE)
-    for track in TRACKS[:2]:
-        judge.measure(track)
+    verdicts = [judge.judge(track) for track in TRACKS[:2]]
     path = tmp_path / "judge.json"
-    save_report(report_on(judge, judge.verdicts), path)
+    save_report(report_on(judge, verdicts), path)
     kept = json.loads(path.read_text(encoding="utf-8"))
     assert (kept["judge"], kept["settings"]["sampling"]["repeats"]) == ("scripted", 2)
     assert kept["rubrics"]["coherence"]["score"] == 3
@@ -137,7 +147,7 @@ def test_a_report_is_a_file_with_the_words_that_were_asked(tmp_path):
     assert "Does this track flow" in kept["rubrics"]["coherence"]["text"]
     assert [verdict["item"] for verdict in kept["verdicts"]] == ["item-0", "item-1"]
     with pytest.raises(OutputError, match="exists"):
-        save_report(report_on(judge, judge.verdicts), path)
+        save_report(report_on(judge, verdicts), path)
 
 
 def test_systems_without_plans_have_no_reasoning_in_their_report(tmp_path):

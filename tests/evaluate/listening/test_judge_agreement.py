@@ -109,6 +109,36 @@ def test_a_track_that_the_judge_did_not_hear_is_named():
         kappas(judge=judge)
 
 
+def test_a_system_that_makes_no_plan_is_left_out_of_its_criterion_alone():
+    criteria = ("fidelity", "consistency")
+    judge = {
+        system: {
+            item: {"fidelity": score} | ({"consistency": score} if system == "a" else {})
+            for item, score in zip(ITEMS, row, strict=True)
+        }
+        for system, row in SAME.items()
+    }
+    found = kappas(judge=judge, criteria=criteria)
+    fidelity, consistency = (found["samples", each, "none"] for each in criteria)
+    assert (fidelity.num_cases, fidelity.left_out) == (12, ())
+    assert (consistency.num_cases, consistency.left_out) == (6, ("b",))
+    assert (consistency.kappa, consistency.low) == (1.0, 1.0)
+    assert found["samples", "all", "none"].num_cases == 18
+    assert found["models", "all", "none"].num_cases == 3
+    assert found["models", "all", "none"].left_out == ("b",)
+
+
+def test_a_system_that_the_judge_never_heard_is_named():
+    with pytest.raises(MeasureError, match="no track of b, which people scored"):
+        kappas(judge={"a": judged(SAME)["a"]})
+
+
+def test_a_criterion_of_systems_outside_the_study_is_none_of_it():
+    judge = judged(SAME) | {"c": {"u": {"consistency": 1}}}
+    found = kappas(judge=judge, criteria=("fidelity", "consistency"))
+    assert {criterion for _, criterion, _ in found} == {"all", "fidelity"}
+
+
 def test_tracks_that_only_the_judge_heard_do_not_matter():
     human = {"a": [(1,), (4,)], "b": [(0,), (3,)]}
     assert kappas(human, judged(SAME))["samples", "all", "none"].num_cases == 4

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -76,6 +77,13 @@ def test_both_weightings_of_kappa_are_printed(report):
     rows = rows_of(markdown(report), "models") + rows_of(markdown(report), "samples")
     assert [row[2] for row in rows] == ["none", "quadratic"] * 3
     assert rows[0][3] == "1.00"
+
+
+def test_systems_that_a_kappa_says_nothing_of_are_named(report):
+    without = tuple(replace(one, left_out=("Theirs",)) for one in report.judge)
+    text = markdown(replace(report, judge=without))
+    assert "- Fidelity: without Theirs, which the judge has no score of" in text
+    assert "without Theirs" not in markdown(report)
 
 
 def test_all_tables_have_as_many_cells_as_headings(report):

@@ -3,7 +3,7 @@ import pytest
 
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import AudioError
-from audiostory.evaluate.narrative.bands import BandConfig, bands_of, mel_bank
+from audiostory.evaluate.narrative.bands import BandConfig, bands_of, shared_bank
 from tests.evaluate.tracks import noise, tone
 
 WIDE = BandConfig(lowest_hz=0.0, highest_hz=96_000.0)
@@ -18,13 +18,13 @@ def test_bands_add_up_to_the_mean_square(rate_hz):
 
 def test_a_tone_lies_in_the_band_of_its_frequency():
     powers = bands_of(tone(1.0, 1_000.0)).powers_TM.mean(axis=0)
-    bank = mel_bank(BandConfig(), 640, 16_000)
+    bank = shared_bank(BandConfig(), 640, 16_000)
     assert powers.argmax() == bank[40].argmax()  # bin 40 of 25 Hz
     assert powers.sum() == pytest.approx(0.125, rel=0.01)
 
 
 def test_every_frequency_inside_counts_once_and_none_outside():
-    weights = mel_bank(BandConfig(), 4_096, 44_100).sum(axis=1)
+    weights = shared_bank(BandConfig(), 4_096, 44_100).sum(axis=1)
     hertz = np.arange(2_049) * 44_100 / 4_096
     inside = (hertz > 50) & (hertz < 12_000)
     assert weights[inside] == pytest.approx(np.ones(inside.sum()))

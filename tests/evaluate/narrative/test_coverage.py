@@ -1,12 +1,14 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
 from audiostory.data.sets.item import NamedSound
-from audiostory.evaluate.narrative.coverage import CoverageMetric, tau
-from audiostory.evaluate.narrative.finding import Stretch
+from audiostory.data.sets.nano_stories import load_nano_stories
+from audiostory.evaluate.narrative.coverage import CoverageMetric
+from audiostory.evaluate.narrative.finding import kind_of
 from tests.evaluate.narrative.stories import ScriptedGrounder, named, subject, zeros
 
 STORY = {"rain": [(0, 4)], "thunder": [(5, 6)], "door": [(8, 9)], "steps": [(10, 14)]}
@@ -48,9 +50,9 @@ def test_shuffled_events_lower_the_order():
 
 @pytest.mark.parametrize("onsets", list(itertools.permutations((0, 1, 2, 2)))[::5])
 def test_without_shared_events_order_is_kendalls_tau_b(onsets):
-    where = [Stretch(float(onset), onset + 1.0) for onset in onsets]
+    heard = {text: [(onset, onset + 1)] for text, onset in zip("abcd", onsets, strict=True)}
     expected = kendalltau(range(4), onsets).statistic
-    assert tau(where, named("a", "b", "c", "d")) == pytest.approx(expected)
+    assert measured(heard, named(*"abcd"))["order"] == pytest.approx(expected)
 
 
 def test_sounds_of_one_event_are_asked_in_no_order():
@@ -65,11 +67,38 @@ def test_everything_at_once_is_in_no_order():
     assert measured(heard, named(*STORY))["order"] == 0.0
 
 
-def test_a_sound_that_returns_is_in_order_both_times():
+def test_a_sound_that_returns_is_in_order_with_what_comes_after_all_of_it():
+    heard = {"rain": [(0, 2), (10, 12)], "thunder": [(13, 14)]}
+    assert measured(heard, named("rain", "rain", "thunder"))["order"] == 1.0
+    heard["thunder"] = [(5, 6)]
+    assert measured(heard, named("rain", "rain", "thunder"))["order"] == 0.0
+    heard["thunder"] = [(0, 1)]
+    heard["rain"] = [(3, 4), (10, 12)]
+    assert measured(heard, named("rain", "rain", "thunder"))["order"] == -1.0
+
+
+def test_a_sound_told_before_and_after_another_has_no_order_with_it():
     heard = {"rain": [(0, 2), (10, 12)], "thunder": [(5, 6)]}
-    assert measured(heard, named("rain", "thunder", "rain"))["order"] == 1.0
-    heard["thunder"] = [(13, 14)]
-    assert measured(heard, named("rain", "thunder", "rain"))["order"] == pytest.approx(1 / 3)
+    scores = measured(heard, named("rain", "thunder", "rain"))
+    assert (scores["order"], scores["order_defined"]) == (None, 0.0)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_random_onsets_are_in_no_order_where_sounds_return(most):
+    drawn = np.random.default_rng(0)
+    taus = []
+    for item in load_nano_stories().items:
+        kinds = {kind_of(sound) for sound in item.sounds}
+        if not item.is_ordered or len(kinds) == len(item.sounds):
+            continue
+        sounds = [replace(sound, text=kind_of(sound)) for sound in item.sounds]
+        for _ in range(4):
+            starts = {kind: drawn.integers(0, 98, drawn.integers(0, most + 1)) for kind in kinds}
+            heard = {kind: [(one, one + 2) for one in each] for kind, each in starts.items()}
+            taus.append(measured(heard, sounds, track_s=100.0)["order"])
+    known = np.array([one for one in taus if one is not None])
+    assert len(known) > 150
+    assert abs(known.mean()) < 3 * known.std() / np.sqrt(len(known)) < 0.2
 
 
 def test_order_is_undefined_with_fewer_than_two_sounds_or_without_one_asked():
@@ -119,3 +148,8 @@ def test_an_item_that_names_nothing_has_no_scores():
 def test_a_silent_track_covers_nothing():
     scores = measured({}, named(*STORY))
     assert (scores["coverage"], scores["order"]) == (0.0, None)
+
+
+def test_every_number_names_what_found_the_sounds():
+    columns = CoverageMetric(ScriptedGrounder({})).columns
+    assert all(ScriptedGrounder.card.described in column.detail for column in columns)

@@ -52,9 +52,18 @@ def test_what_does_not_return_says_nothing():
 
 
 def test_sounds_of_one_event_are_not_compared():
-    sounds = (*SOUNDS, NamedSound(text="rain", event=0))
-    alone = measured(rows([1, 0], [0, 1], [1, 0]), sounds)
-    assert alone["entity_pairs"] == 1.0
+    sounds = tuple(
+        NamedSound(text=text, event=event) for text, event in (("dog", 0), ("rain", 0), ("dog", 1))
+    )
+    scores = measured(rows([1, 0], [0, 1], [0, 1]), sounds)
+    assert scores["entity_pairs"] == 1.0
+    assert scores["entity_consistency"] == pytest.approx(0.0 - 1.0)
+
+
+def test_a_sound_heard_fewer_times_than_it_is_named_is_compared_with_nothing():
+    sounds = (*SOUNDS, NamedSound(text="dog", event=3))
+    scores = measured(rows([1, 0], [0, 1], [1, 0]), sounds)
+    assert (scores["entity_consistency"], scores["entity_pairs"]) == (None, 0.0)
 
 
 def test_two_sounds_in_the_very_same_window_are_no_pair():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from audiostory.audio.waveform import Waveform
-from audiostory.errors import MeasureError
+from audiostory.errors import InstructionError, MeasureError
 from audiostory.evaluate.encoders.encoder import EncoderCard, Features
 from audiostory.evaluate.narrative.distractors import DISTRACTORS
 from audiostory.evaluate.narrative.grounding import Activity, LastHeard, TextGrounder
@@ -93,6 +93,21 @@ def test_one_sample_and_no_sounds_are_heard_without_complaint():
     one = Waveform(np.full((2, 1), 0.5, np.float32), RATE_HZ)
     assert grounder.hear_sounds(one, named("low tone")).presence_QT.shape == (1, 1)
     assert grounder.hear_sounds(one, ()).presence_QT.shape == (0, 1)
+
+
+def test_a_text_that_cannot_be_read_names_a_sound_that_cannot_be_heard():
+    class Short(ToneEncoder):
+        def read(self, texts):
+            if any(len(text) > 20 for text in texts):
+                raise InstructionError("a text of 600 tokens cannot be read whole")
+            return super().read(texts)
+
+    sounds = named("low tone", "a tone that is told at length")
+    activity = TextGrounder(Short(), distractors=("speech",)).hear_sounds(two_tones(), sounds)
+    assert activity.is_audible_Q.tolist() == [True, False]
+    assert activity.found_QT.any(axis=1).tolist() == [True, False]
+    only = TextGrounder(Short(), distractors=("speech",)).hear_sounds(two_tones(), sounds[1:])
+    assert not only.is_audible_Q.any()
 
 
 def test_the_card_tells_what_the_numbers_depend_on():

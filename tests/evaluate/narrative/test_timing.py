@@ -106,3 +106,18 @@ def test_a_plan_longer_than_the_track_and_a_track_of_one_sample_are_measured():
     one = measured(named(*HEARD), heard={}, planned=PLANNED, track_s=1 / 16_000)
     assert one["onset_error_plan_s"] is None
     assert one["length_error_plan_s"] == pytest.approx(15.0, abs=0.01)
+
+
+def test_a_sound_heard_fewer_times_than_it_is_named_has_no_onset():
+    sounds = (
+        NamedSound(text="a dog barks", event=0, start_s=1.0),
+        NamedSound(text="a dog barks", event=1, start_s=8.0),
+    )
+    assert measured(sounds)["onset_error_reference_s"] is None
+    twice = measured(sounds, heard={"a dog barks": [(1.5, 2), (9, 10)]})
+    assert twice["onset_error_reference_s"] == pytest.approx(0.75)
+
+
+def test_the_share_of_planned_sounds_names_what_found_them():
+    columns = {each.key: each for each in TimingMetric(ScriptedGrounder({})).columns}
+    assert ScriptedGrounder.card.described in columns["planned"].detail

@@ -8,6 +8,7 @@ from audiostory.evaluate.statistics.comparison import (
     compare,
     compare_scores,
     holm,
+    least_sign_flip,
     paired_differences,
     sign_flip,
 )
@@ -28,7 +29,7 @@ def test_what_makes_items_hard_for_both_cancels_out():
 def test_systems_that_do_not_differ_are_told_apart_no_more_often_than_promised(which):
     rng = np.random.default_rng(1)
     found = [
-        compare_scores(*rng.standard_normal((2, 25)).tolist(), resamples=200, seed=seed)
+        compare_scores(*rng.standard_normal((2, 25)).tolist(), resamples=200, flips=200, seed=seed)
         for seed in range(200)
     ]
     assert 0.04 < np.mean([getattr(each, which) <= 0.1 for each in found]) < 0.19
@@ -48,6 +49,16 @@ def test_equal_systems_are_never_told_apart():
     assert found.p_value == 1.0
     assert found.flip_p_value == 1.0
     assert (found.wins, found.losses, found.ties) == (0, 0, 3)
+
+
+def test_few_draws_of_items_do_not_make_the_p_value_of_flips_coarse():
+    first, second = np.random.default_rng(3).standard_normal((2, 40))
+    found = compare_scores((first + 3).tolist(), second.tolist(), resamples=100)
+    assert found.p_value >= 1 / 101
+    assert found.flip_p_value == pytest.approx(1 / 10_001)
+    few = compare_scores((first + 3).tolist(), second.tolist(), resamples=100, flips=50)
+    assert few.flip_p_value == pytest.approx(1 / 51)
+    assert few.difference == found.difference
 
 
 def test_items_that_one_system_has_no_score_for_are_left_out_and_counted():
@@ -97,6 +108,16 @@ def test_few_signs_are_all_flipped():
 
 def test_all_differences_alike_have_the_smallest_p_value_there_is():
     assert sign_flip([0.3] * 10) == pytest.approx(2 / 2**10)
+
+
+@pytest.mark.parametrize("num_items", [2, 5, 13, 14, 40])
+def test_no_p_value_of_flips_is_below_the_least(num_items):
+    least = least_sign_flip(num_items)
+    assert sign_flip([0.3] * num_items) >= least
+    assert num_items == 14 or sign_flip([0.3] * num_items) == pytest.approx(least)
+    found = compare_scores([1.0] * num_items, [0.0] * num_items, resamples=200)
+    assert found.least_flip_p_value == least
+    assert found.p_value == found.least_p_value == 1 / 201
 
 
 def test_items_without_a_difference_are_no_evidence():

@@ -1,7 +1,16 @@
+import threading
+
 import pytest
 
-from audiostory.errors import OutputError
-from audiostory.evaluate.understanding.predictions import Asked, predict, read_predictions
+from audiostory.chat import ChatUnavailableError, UnusableAnswerError
+from audiostory.errors import AudioError, ChatError, OutputError
+from audiostory.evaluate.understanding.predictions import (
+    Asked,
+    kept_in,
+    predict,
+    read_predictions,
+)
+from audiostory.generate.batch.claims import claim
 
 ASKED = Asked(task="captions", set="clotho", version="first-3f2a", system="m")
 IDS = ["a", "b", "c"]
@@ -82,10 +91,120 @@ def test_a_damaged_file_is_refused_with_its_line(tmp_path, text, said):
 
 
 def test_what_cannot_be_written_is_told(tmp_path):
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be locked"):
         predict(ASKED, IDS, System(), tmp_path / "nowhere" / "p.jsonl")
     with pytest.raises(OutputError, match="cannot go on with"):
         predict(ASKED, IDS, System(), tmp_path)
     with pytest.raises(OutputError, match="surrogates"):
         predict(ASKED, IDS, lambda _: "\ud800", tmp_path / "p.jsonl")
     assert read_predictions(tmp_path / "p.jsonl") == (ASKED, {})
+
+
+def test_several_threads_ask_at_once_and_nothing_is_lost(tmp_path):
+    path, ids = tmp_path / "p.jsonl", [str(number) for number in range(40)]
+    together = threading.Barrier(4, timeout=5)
+
+    def say(index):
+        together.wait()
+        return f"text {index}"
+
+    said = predict(ASKED, ids, say, path, num_threads=4)
+    assert said == {name: f"text {name}" for name in ids}
+    assert read_predictions(path) == (ASKED, said)
+
+
+def test_after_an_error_nothing_more_is_begun_and_what_is_under_way_is_kept(tmp_path):
+    path, asked = tmp_path / "p.jsonl", []
+    failed = threading.Event()
+
+    def say(index):
+        asked.append(index)
+        if index == 0:
+            failed.set()
+            raise ChatUnavailableError("no connection")
+        failed.wait(5)
+        return "rain"
+
+    with pytest.raises(ChatUnavailableError):
+        predict(ASKED, [str(number) for number in range(40)], say, path, num_threads=2)
+    assert len(asked) < 40
+    assert set(read_predictions(path)[1]) == {str(index) for index in asked if index}
+
+
+class Refuses(System):
+    """Gives no answer to the second item."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def __call__(self, index):
+        if index == 1:
+            raise self.error
+        return super().__call__(index)
+
+
+@pytest.mark.parametrize(
+    "error", [UnusableAnswerError("I would rather not"), ChatError("HTTP 400"), AudioError("long")]
+)
+def test_items_without_an_answer_are_left_out_and_asked_again(tmp_path, error):
+    path, told = tmp_path / "p.jsonl", {}
+
+    def left_out(name, why):
+        told[name] = why
+
+    counts = []
+    said = predict(
+        ASKED, IDS, Refuses(error), path, refused=left_out, progress=lambda *n: counts.append(n)
+    )
+    assert list(said) == ["a", "c"]
+    assert told == {"b": str(error)}
+    assert counts[-1] == (3, 3)
+    again = System()
+    assert list(predict(ASKED, IDS, again, path)) == IDS
+    assert again.asked == [1]
+
+
+def test_items_without_an_answer_may_be_kept_as_none(tmp_path):
+    path = tmp_path / "p.jsonl"
+    refuses = Refuses(UnusableAnswerError("no"))
+    said = predict(ASKED, IDS, refuses, path, refused=lambda *_: "")
+    assert said["b"] == ""
+    assert predict(ASKED, IDS, System(fails_at=0), path) == said
+
+
+def test_without_a_decision_an_item_without_an_answer_ends_the_run(tmp_path):
+    with pytest.raises(UnusableAnswerError):
+        predict(ASKED, IDS, Refuses(UnusableAnswerError("no")), tmp_path / "p.jsonl")
+
+
+def test_an_api_that_does_not_take_the_first_question_is_not_asked_the_others(tmp_path):
+    asked = []
+
+    def say(index):
+        asked.append(index)
+        raise ChatError("HTTP 400: no sound, please")
+
+    with pytest.raises(ChatError, match="no sound"):
+        predict(ASKED, IDS, say, tmp_path / "p.jsonl", refused=lambda *_: None)
+    assert asked == [0]
+
+
+def test_two_processes_do_not_write_one_file(tmp_path):
+    path = tmp_path / "p.jsonl"
+    with claim(tmp_path / "p.jsonl.lock"):
+        with pytest.raises(OutputError, match="another process writes"):
+            predict(ASKED, IDS, System(), path)
+        with pytest.raises(OutputError, match="another process writes"):
+            kept_in(path, ASKED)
+    predict(ASKED, IDS, System(), path)
+    assert [one.name for one in tmp_path.iterdir()] == ["p.jsonl"]
+
+
+def test_what_a_file_holds_is_told_without_asking(tmp_path):
+    path = tmp_path / "p.jsonl"
+    assert kept_in(path, ASKED) == {}
+    said = predict(ASKED, IDS, System(), path)
+    assert kept_in(path, ASKED) == said
+    with pytest.raises(OutputError, match="write to another file"):
+        kept_in(path, Asked(task="captions", set="clotho", version="first-3f2a", system="n"))

@@ -17,14 +17,13 @@ from audiostory.data.sets.captioned import (
     Caption,
     CaptionChoice,
     Captioned,
+    Published,
     find_all,
-    items_of,
-    note_choice,
-    note_sizes,
+    item_set_of,
 )
 from audiostory.data.sets.item import ItemSet
-from audiostory.data.sets.recordings import Recordings, edition_of, length_of, waveform_of
-from audiostory.data.sets.tables import Row, digest_of, read_table
+from audiostory.data.sets.recordings import Recordings, length_of
+from audiostory.data.sets.tables import Row, read_table
 from audiostory.errors import CorpusError
 
 COLUMNS = ("audiocap_id", "youtube_id", "start_time", "caption")
@@ -32,8 +31,7 @@ CLIP_S = 10.0
 """Length of AudioSet's clips; at the end of a video they are shorter."""
 TOO_LONG_S = CLIP_S + 0.5
 """What lasts longer was not cut out of its video."""
-PUBLISHED_CLIPS = 975
-CAPTIONS_PER_CLIP = 5
+PUBLISHED = Published(name="audiocaps", num_clips=975, captions_per_clip=5)
 
 
 def load_audiocaps(
@@ -67,20 +65,8 @@ def load_audiocaps(
             raise CorpusError(
                 f"{path} lasts {length_s:.1f} s: cut out the {CLIP_S:g} s from start_time on"
             )
-    files = {item.id: path for clip, path in found for item in items_of(clip, choice)}
-    items = tuple(item for clip, _ in found for item in items_of(clip, choice))
-    return ItemSet(
-        name="audiocaps",
-        version=edition_of(
-            choice, digest_of(folder / captions), present=len(found), total=len(clips)
-        ),
-        items=items,
-        reference_of=lambda item: waveform_of(files[item.id]),
-        notes=(
-            note_choice(choice, len(found), len(items)),
-            *note_sizes(clips, published=PUBLISHED_CLIPS, per_clip=CAPTIONS_PER_CLIP),
-            *missing,
-        ),
+    return item_set_of(
+        PUBLISHED, clips, found, table=folder / captions, choice=choice, missing=missing
     )
 
 

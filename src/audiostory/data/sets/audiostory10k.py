@@ -18,12 +18,13 @@ from audiostory.data.sets.audiostory_manifest import (
     Split,
     read_audiostory10k,
 )
-from audiostory.data.sets.item import Item, ItemSet
+from audiostory.data.sets.item import Item, ItemSet, seed_of
 from audiostory.data.sets.recordings import edition_of, length_of, note_missing, waveform_of
 from audiostory.data.sets.tables import digest_of
 from audiostory.errors import CorpusError, InstructionError
 from audiostory.story.types import Instruction
 
+NAME = "audiostory-10k"
 LENGTH_TOLERANCE_S = 0.5
 """By how much a sound file may differ from its row's duration."""
 
@@ -61,7 +62,7 @@ def load_audiostory10k(
     for row in present:
         _check_length(files[row.id], row)
     return ItemSet(
-        name="audiostory-10k",
+        name=NAME,
         version=edition_of(
             split, source or "all", digest_of(path), present=len(present), total=len(chosen)
         ),
@@ -82,6 +83,7 @@ def _item(row: AudioStoryRow) -> Item:
         return Item(
             id=row.id,
             instruction=instruction,
+            seed=seed_of(NAME, row.id),
             stratum=row.source,
             captions=(row.summary,),
             story=row.story,

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from audiostory.data.sets.item import Item
-from audiostory.data.sets.recordings import Recordings, id_of, note_missing
+from audiostory.data.sets.item import Item, ItemSet, seed_of
+from audiostory.data.sets.recordings import (
+    Recordings,
+    edition_of,
+    id_of,
+    note_missing,
+    waveform_of,
+)
+from audiostory.data.sets.tables import digest_of
 from audiostory.errors import CorpusError, InstructionError
 from audiostory.story.types import Instruction
 
@@ -42,6 +49,17 @@ class Captioned:
     """Length that systems are asked for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A set of captioned recordings, as it was published."""
+
+    name: str
+    """What the set is called."""
+    num_clips: int
+    """Recordings that its list names."""
+    captions_per_clip: int
+
+
 def find_all(
     clips: Sequence[Captioned], recordings: Recordings, *, max_missing: int
 ) -> tuple[list[tuple[Captioned, Path]], list[str]]:
@@ -56,7 +74,44 @@ def find_all(
     return [(clip, path) for clip, path in files if path is not None], notes
 
 
-def items_of(clip: Captioned, choice: CaptionChoice) -> list[Item]:
+def item_set_of(
+    published: Published,
+    clips: Sequence[Captioned],
+    found: Sequence[tuple[Captioned, Path]],
+    *,
+    table: Path,
+    choice: CaptionChoice,
+    missing: Sequence[str],
+) -> ItemSet:
+    """The set that asks about the recordings that are there, with their files as references.
+
+    Args:
+        published: the set as it should be; the notes say where the list differs.
+        clips: the recordings of the list.
+        found: those that are there, with their files.
+        table: the list, whose digest becomes a part of the set's version.
+        choice: which captions are asked.
+        missing: notes on the recordings that are not there.
+
+    Raises:
+        CorpusError: if a caption cannot be an instruction, naming where it stands.
+    """
+    asked = [(item, path) for clip, path in found for item in items_of(published, clip, choice)]
+    files = {item.id: path for item, path in asked}
+    return ItemSet(
+        name=published.name,
+        version=edition_of(choice, digest_of(table), present=len(found), total=len(clips)),
+        items=tuple(item for item, _ in asked),
+        reference_of=lambda item: waveform_of(files[item.id]),
+        notes=(
+            note_choice(choice, len(found), len(asked)),
+            *note_sizes(clips, published),
+            *missing,
+        ),
+    )
+
+
+def items_of(published: Published, clip: Captioned, choice: CaptionChoice) -> list[Item]:
     """The questions that a recording gives rise to: one, or one for each caption.
 
     Every item carries all captions of its recording, as references for captioning. Nobody has
@@ -75,16 +130,25 @@ def items_of(clip: Captioned, choice: CaptionChoice) -> list[Item]:
             raise CorpusError(f"{caption.place}: {error}") from error
         name = clip.name if choice == "first" else f"{clip.name}-{caption.id}"
         items.append(
-            Item(id=id_of(name), instruction=instruction, captions=texts, is_ordered=False)
+            Item(
+                id=id_of(name),
+                instruction=instruction,
+                seed=seed_of(published.name, id_of(name)),
+                captions=texts,
+                is_ordered=False,
+            )
         )
     return items
 
 
-def note_sizes(clips: Sequence[Captioned], *, published: int, per_clip: int) -> list[str]:
+def note_sizes(clips: Sequence[Captioned], published: Published) -> list[str]:
     """Notes on a list that is not the published one: its size, and captions per recording."""
     notes: list[str] = []
-    if len(clips) != published:
-        notes.append(f"the list names {len(clips)} recordings, the published one {published}")
+    if len(clips) != published.num_clips:
+        notes.append(
+            f"the list names {len(clips)} recordings, the published one {published.num_clips}"
+        )
+    per_clip = published.captions_per_clip
     counts = Counter(len(clip.captions) for clip in clips)
     odd = {number: clips_of for number, clips_of in sorted(counts.items()) if number != per_clip}
     if odd:

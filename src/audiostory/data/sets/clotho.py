@@ -15,19 +15,18 @@ from audiostory.data.sets.captioned import (
     Caption,
     CaptionChoice,
     Captioned,
+    Published,
     find_all,
-    items_of,
-    note_choice,
-    note_sizes,
+    item_set_of,
 )
 from audiostory.data.sets.item import ItemSet
-from audiostory.data.sets.recordings import Recordings, edition_of, inside, length_of, waveform_of
-from audiostory.data.sets.tables import digest_of, read_table
+from audiostory.data.sets.recordings import Recordings, inside, length_of
+from audiostory.data.sets.tables import read_table
 from audiostory.errors import CorpusError
 
-NUM_CAPTIONS = 5
-COLUMNS = ("file_name", *(f"caption_{number}" for number in range(1, NUM_CAPTIONS + 1)))
-PUBLISHED_CLIPS = 1_045
+PUBLISHED = Published(name="clotho", num_clips=1_045, captions_per_clip=5)
+CAPTION_COLUMNS = tuple(f"caption_{number}" for number in range(1, PUBLISHED.captions_per_clip + 1))
+COLUMNS = ("file_name", *CAPTION_COLUMNS)
 
 
 def load_clotho(
@@ -55,20 +54,8 @@ def load_clotho(
     clips = _clips(folder / captions)
     there, missing = find_all(clips, Recordings(folder / audio), max_missing=max_missing)
     found = [(replace(clip, duration_s=round(length_of(path), 3)), path) for clip, path in there]
-    files = {item.id: path for clip, path in found for item in items_of(clip, choice)}
-    items = tuple(item for clip, _ in found for item in items_of(clip, choice))
-    return ItemSet(
-        name="clotho",
-        version=edition_of(
-            choice, digest_of(folder / captions), present=len(found), total=len(clips)
-        ),
-        items=items,
-        reference_of=lambda item: waveform_of(files[item.id]),
-        notes=(
-            note_choice(choice, len(found), len(items)),
-            *note_sizes(clips, published=PUBLISHED_CLIPS, per_clip=NUM_CAPTIONS),
-            *missing,
-        ),
+    return item_set_of(
+        PUBLISHED, clips, found, table=folder / captions, choice=choice, missing=missing
     )
 
 
@@ -84,7 +71,7 @@ def _clips(path: Path) -> list[Captioned]:
         if name in clips:
             raise CorpusError(f"{row.place}: {file} is described a second time: {places[name]}")
         places[name] = row.place
-        texts = (Caption(column, row.text(column), row.place) for column in COLUMNS[1:])
+        texts = (Caption(column, row.text(column), row.place) for column in CAPTION_COLUMNS)
         clips[name] = Captioned(name=name, captions=tuple(texts), stems=(name,))
     return list(clips.values())
 

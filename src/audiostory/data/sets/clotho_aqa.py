@@ -20,6 +20,7 @@ from audiostory.data.sets.recordings import (
     edition_of,
     id_of,
     inside,
+    length_of,
     note_missing,
     waveform_of,
 )
@@ -68,6 +69,7 @@ def load_clotho_aqa(
         version=edition_of(digest_of(folder / answers), present=len(there), total=len(names)),
         questions=tuple(_questions(rows, there)),
         audio_of=lambda question: waveform_of(there[question.recording]),
+        length_of=lambda question: length_of(there[question.recording]),
         notes=(*_notes(rows), *missing),
     )
 

@@ -5,12 +5,26 @@ Every set is read into the same nouns, so that any system can be asked and any m
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from audiostory.audio.waveform import Waveform
 from audiostory.errors import CorpusError
 from audiostory.story.types import Instruction, Story
+
+SEED_BITS = 31
+"""Chat APIs take seeds of 32 bits with a sign."""
+
+
+def seed_of(set_name: str, item_id: str) -> int:
+    """The seed of an item whose set was published without seeds, from 0 to 2**31 - 1.
+
+    It depends on both names alone, so that an item is asked alike whatever else is in the set, and
+    differs from item to item: one seed for all would give every track the same noise.
+    """
+    digest = hashlib.sha256(f"{set_name}/{item_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) % 2**SEED_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +53,7 @@ class Item:
     """Unique in its set; also a file name: letters, digits, ``-``, ``_`` and ``.``."""
     instruction: Instruction
     seed: int = 0
-    """Seed that every system is asked with."""
+    """Seed that every system is asked with; sets without seeds of their own take ``seed_of``."""
     asked_duration_s: float | None = None
     """Length that the instruction asks for, in its field or in words alone; None where nobody
     says."""

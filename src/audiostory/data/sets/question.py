@@ -37,6 +37,12 @@ class QuestionSet:
     Raises:
         CorpusError: if it cannot be read.
     """
+    length_of: Callable[[Question], float] = field(repr=False)
+    """Seconds that the recording of a question lasts, told without reading all of it.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
     notes: tuple[str, ...] = ()
     """What a reader of a report made with this set has to know."""
 

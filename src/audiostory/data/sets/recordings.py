@@ -69,8 +69,8 @@ def note_missing(missing: list[str], total: int, *, max_missing: int, folder: Pa
         named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise CorpusError(
             f"{len(missing)} of {total} recordings are not in {folder} ({named}); at most "
-            f"{max_missing} may be missing: download them, or go on without them with "
-            f"max_missing={len(missing)}"
+            f"{max_missing} may be missing: download them, or go on without them: "
+            f"--max-missing {len(missing)} (max_missing={len(missing)} in Python)"
         )
     return [f"{len(missing)} of {total} recordings are missing and left out: {', '.join(missing)}"]
 

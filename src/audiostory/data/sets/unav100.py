@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from audiostory.data.sets.item import Item, ItemSet, NamedSound
+from audiostory.data.sets.item import Item, ItemSet, NamedSound, seed_of
 from audiostory.data.sets.recordings import (
     Recordings,
     edition_of,
@@ -31,6 +31,7 @@ from audiostory.errors import CorpusError, InstructionError
 from audiostory.story.tokens import clean_field
 from audiostory.story.types import Clip, Event, Instruction, Story, Storyline
 
+NAME = "unav-100"
 PAPER_MIN_DURATION_S = 30.0
 """AudioStory keeps the videos that are longer (Sec. 3, footnote 1)."""
 SHORTEST_EVENT_S = 1.0
@@ -97,7 +98,7 @@ def load_unav100(
         _check_length(there[id_of(video.id)], video)
     trimmed = sum(video.num_trimmed for video in present)
     return ItemSet(
-        name="unav-100",
+        name=NAME,
         version=edition_of(
             subset,
             f"over{min_duration_s:g}s",
@@ -191,6 +192,7 @@ def _item(video: Video) -> Item:
     return Item(
         id=id_of(video.id),
         instruction=instruction,
+        seed=seed_of(NAME, id_of(video.id)),
         story=story,
         sounds=tuple(
             NamedSound(

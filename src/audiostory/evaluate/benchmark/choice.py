@@ -1,19 +1,20 @@
 """Which suite is measured: embedded evaluator, narrative metrics, a protocol, perhaps a judge.
 
-The embedded evaluator and the narrative metrics need nothing and always take part. A protocol's
-encoders need weights; what cannot be had is listed as skipped, with the way to get it.
+The embedded evaluator and the narrative metrics need nothing and always take part, unless their
+grounder is to be a published encoder. A protocol's encoders need weights; what cannot be had is
+listed as skipped, with the way to get it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from audiostory.audio.waveform import Waveform
 from audiostory.data.cache import key_of
-from audiostory.errors import ConfigError
+from audiostory.errors import CheckpointError, ConfigError
 from audiostory.evaluate.benchmark.suite import Skipped, Suite
 from audiostory.evaluate.clap_score import ClapScore
 from audiostory.evaluate.embedded.columns import embedded_metrics
@@ -30,12 +31,15 @@ from audiostory.evaluate.encoders.encoder import (
     Features,
     TextAudioEncoder,
 )
+from audiostory.evaluate.encoders.windows import NetworkEncoder
+from audiostory.evaluate.encoders.yamnet import load_yamnet
 from audiostory.evaluate.metric import ItemMetric, SetMetric
+from audiostory.evaluate.narrative.class_grounder import ClassGrounder, in_short_windows
 from audiostory.evaluate.narrative.consistency import ConsistencyMetric
 from audiostory.evaluate.narrative.coverage import CoverageMetric
 from audiostory.evaluate.narrative.defects import DefectMetric
 from audiostory.evaluate.narrative.entities import EntityMetric
-from audiostory.evaluate.narrative.grounding import LastHeard
+from audiostory.evaluate.narrative.grounding import Grounder, LastHeard, TextGrounder
 from audiostory.evaluate.narrative.joins import JoinMetric
 from audiostory.evaluate.narrative.timing import TimingMetric
 from audiostory.evaluate.protocols import PROTOCOLS, Measurement, Preparation, build_metric
@@ -52,6 +56,10 @@ class SuiteOptions:
     device: str = "cpu"
     evaluator: Path | None = None
     """Folder of another embedded evaluator than the shipped one."""
+    grounder: str = "embedded"
+    """A key of ``GROUNDERS``, who finds named sounds for the narrative metrics: the embedded
+    detector, by kinds; CLAP, by texts; or AST, by AudioSet's classes. Never changed unasked:
+    numbers of two do not compare."""
     judge: ItemMetric | None = None
     """A chat model that scores tracks."""
 
@@ -61,13 +69,25 @@ class SuiteOptions:
             raise ConfigError(
                 f"there is no protocol {self.protocol!r}: choose from {', '.join(PROTOCOLS)}"
             )
+        if self.grounder not in GROUNDERS:
+            raise ConfigError(
+                f"there is no grounder {self.grounder!r}: choose from {', '.join(GROUNDERS)}"
+            )
         for name in self.encoders:
             if name not in ENCODERS:
                 raise ConfigError(
                     f"there is no encoder {name!r}: choose from {', '.join(ENCODERS)}"
                 )
-        if self.encoders and self.protocol is None:
+        used = set(PROTOCOLS[self.protocol].preparations if self.protocol else ())
+        used |= {self.grounder} & set(ENCODERS)
+        if self.encoders and not used:
             raise ConfigError("weights of encoders are for a protocol: name one with --protocol")
+        for name in self.encoders:
+            if name not in used:
+                raise ConfigError(
+                    f"nothing that is measured hears with {name}: give weights of "
+                    f"{', '.join(sorted(used))}, or name another --protocol"
+                )
 
 
 class PreparedEncoder:
@@ -102,14 +122,13 @@ def build_suite(options: SuiteOptions) -> Suite:
     """The suite that is measured.
 
     Raises:
-        CheckpointError: if weights that were named cannot be used.
+        CheckpointError: if weights that were named, or the grounder's, cannot be used.
         ConfigError: if there is no such device.
     """
     evaluator = load_evaluator(options.evaluator)
-    own = (evaluator.tagger, evaluator.shared_space)
+    own = (evaluator.tagger, evaluator.shared_space, load_yamnet())
     encoders: dict[str, AudioEncoder] = {each.card.name: each for each in own}
-    metrics = [
-        *_narrative(evaluator),
+    metrics: list[ItemMetric] = [
         _fit(evaluator.shared_space, "embedded_clap", "embedded fit"),
     ]
     skipped: list[Skipped] = []
@@ -139,11 +158,31 @@ def build_suite(options: SuiteOptions) -> Suite:
         skipped.append(Skipped(metric="Instruct., Reasoning, Consis., Coher.", reason=reason))
     else:
         metrics.append(options.judge)
-    return Suite(encoders=encoders, item_metrics=tuple(metrics), skipped=tuple(skipped))
+    narrative = _narrative(options, evaluator, encoders)
+    return Suite(encoders=encoders, item_metrics=(*narrative, *metrics), skipped=tuple(skipped))
 
 
-def _narrative(evaluator: EmbeddedEvaluator) -> list[ItemMetric]:
-    grounder = LastHeard(evaluator.grounder)
+def _narrative(
+    options: SuiteOptions, evaluator: EmbeddedEvaluator, encoders: Mapping[str, AudioEncoder]
+) -> list[ItemMetric]:
+    """The narrative metrics, with the grounder that was asked for.
+
+    Raises:
+        CheckpointError: if its encoder cannot be had.
+    """
+
+    def find(name: str) -> AudioEncoder:
+        """An encoder of the suite, or another one."""
+        given = BuildOptions(weights=options.encoders.get(name), device=options.device)
+        found = encoders.get(name) or find_encoder(name, given)
+        if isinstance(found, EncoderMissing):
+            raise CheckpointError(
+                f"the grounder {options.grounder} cannot hear: {found.described}, with --protocol "
+                "standard; or take the grounder embedded, which needs nothing"
+            )
+        return found
+
+    grounder = LastHeard(GROUNDERS[options.grounder](evaluator, find, options.device))
     return [
         CoverageMetric(grounder),
         TimingMetric(grounder),
@@ -152,6 +191,18 @@ def _narrative(evaluator: EmbeddedEvaluator) -> list[ItemMetric]:
         EntityMetric(grounder, evaluator.shared_space.card.name),
         DefectMetric(),
     ]
+
+
+GROUNDERS: dict[
+    str, Callable[[EmbeddedEvaluator, Callable[[str], AudioEncoder], str], Grounder]
+] = {
+    "embedded": lambda evaluator, _, __: evaluator.grounder,
+    "clap": lambda _, find, __: TextGrounder(cast(TextAudioEncoder, find("clap"))),
+    "ast": lambda _, find, device: ClassGrounder(
+        in_short_windows(cast(NetworkEncoder, find("ast")), device=device)
+    ),
+}
+"""How each grounder is built, from the embedded evaluator, encoders by name and a device."""
 
 
 def _fit(encoder: TextAudioEncoder, key: str, title: str) -> ClapScore:

@@ -33,6 +33,8 @@ class Worker:
     answer: Answer
     suite: Suite
     item_set: ItemSet
+    remark_of: Callable[[Item], str] = lambda _: ""
+    """What has to be said of the answer just given (``ItemSet.remark_of`` of references)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +119,7 @@ def evaluating(
 def _evaluated(worker: Worker, item: Item, folder: RunFolder, poll_s: float) -> Evaluated:
     """What came of an item that is answered and measured now, by us or by somebody else."""
     while (record := folder.record(item)) is None:
-        if not list(answer_items(worker.answer, [item], folder)):
+        if not list(answer_items(worker.answer, [item], folder, remark_of=worker.remark_of)):
             time.sleep(poll_s)  # somebody else is at work on it, and may be lost
     while (held := claim(folder.lock(item.id))) is None:
         time.sleep(poll_s)

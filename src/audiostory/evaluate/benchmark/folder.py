@@ -4,14 +4,15 @@
 
     OUT/SYSTEM/run.json                 who answered which set
     OUT/SYSTEM/questions.json           what was asked
-    OUT/SYSTEM/measures.json            columns of the scores, and what is not measured
+    OUT/SYSTEM/measures.json            columns and encoders as last measured, and what is not
     OUT/SYSTEM/tracks/ITEM.flac         the answer, as it is measured
     OUT/SYSTEM/plans/ITEM.json          its plan, where the system makes one
     OUT/SYSTEM/records/ITEM.json        that the item is finished, or why it was refused
     OUT/SYSTEM/features/ENCODER/ITEM.npz
     OUT/SYSTEM/scores/ITEM.json         scores of each metric, under the metric's digest
 
-Files appear whole or not at all. A record is written last: what has none is done again.
+Files appear whole or not at all. A record is written last: what has none is done again. A new
+answer to an item removes all that was measured of the one before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -100,8 +101,13 @@ class Measures:
     """What the numbers of a folder are."""
 
     columns: Mapping[str, tuple[Column, ...]]
-    """Columns of each item metric, by the metric's digest."""
+    """Columns of each item metric, by the metric's digest, as last measured."""
     skipped: tuple[Skipped, ...] = ()
+    earlier: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    """Columns of metrics that others took the place of, by digest: no report shows them. Scores are
+    kept, for when they measure again."""
+    encoders: tuple[EncoderCard, ...] | None = None
+    """Who heard the tracks last; None in folders from before this was kept."""
 
 
 def question_of(item: Item) -> str:
@@ -119,16 +125,16 @@ class RunFolder:
     def open(self, card: RunCard, items: Sequence[Item]) -> None:
         """Begin, or go on with, the run that ``card`` describes, on all items of its set.
 
+        A folder from before fingerprints were kept takes that of ``card``.
+
         Raises:
             OutputError: if the folder holds another run's answers, or cannot be written.
         """
         place = self.path / "run.json"
-        if place.exists() and _who(found := self.card()) != _who(card):
+        if place.exists() and not _is_same(found := self.card(), card):
             raise OutputError(
-                f"{self.path} holds {found.system} on {found.set_name} {found.set_version} "
-                f"({found.described}); this would be {card.system} on {card.set_name} "
-                f"{card.set_version} ({card.described}): choose another folder with --out, or "
-                "remove this one"
+                f"{self.path} holds {_told(found)}; this would be {_told(card)}: choose another "
+                "folder with --out, or remove this one"
             )
         write_text(place, to_json(card))
         asked = [_asked(item) for item in items]
@@ -147,13 +153,36 @@ class RunFolder:
             raise OutputError(f"{self.path} has no readable questions.json: {error}") from error
 
     def keep_measures(self, suite: Suite) -> None:
-        """Write what a suite measures; what earlier ones measured stays."""
+        """Write what a suite measures, in the place of what had the same columns.
+
+        What earlier suites measured beside it stays. There is one embedded evaluator at a time.
+        """
         before = self.measures()
-        columns = dict(before.columns) | {
-            digest_of(metric.columns): metric.columns for metric in suite.item_metrics
+        now = {digest_of(metric.columns): metric.columns for metric in suite.item_metrics}
+        keys = {column.key for column in suite.columns}
+        beside = {
+            digest: columns
+            for digest, columns in before.columns.items()
+            if not keys & {column.key for column in columns}
         }
-        measures = Measures(columns=columns, skipped=suite.skipped)
+        columns = now | beside
+        known = {**before.earlier, **before.columns}
+        measures = Measures(
+            columns=columns,
+            skipped=suite.skipped,
+            earlier={digest: one for digest, one in known.items() if digest not in columns},
+            encoders=self._heard_with(suite),
+        )
         write_text(self.path / "measures.json", to_json(measures))
+
+    def _heard_with(self, suite: Suite) -> tuple[EncoderCard, ...]:
+        """The encoders of a suite, and those of earlier ones that it takes no place of."""
+        now = {name: encoder.card for name, encoder in suite.encoders.items()}
+        has_embedded = any(card.is_embedded for card in now.values())
+        beside = {
+            card.name: card for card in self.encoders() if not (card.is_embedded and has_embedded)
+        }
+        return tuple(card for _, card in sorted((beside | now).items()))
 
     def measures(self) -> Measures:
         """What the numbers here are; nothing where nothing was measured."""
@@ -195,7 +224,7 @@ class RunFolder:
 
     def kept_record(self, item_id: str) -> AnswerRecord | None:
         """That an item is finished, whatever was asked; None if it is not."""
-        place = self.path / "records" / f"{item_id}.json"
+        place = self._record_at(item_id)
         if not place.exists():
             return None
         record = from_json(AnswerRecord, place.read_text(encoding="utf-8"))
@@ -210,10 +239,11 @@ class RunFolder:
         seconds: float,
         remark: str = "",
     ) -> None:
-        """Write an answer: track, plan, and last its record.
+        """Write an answer in the place of an earlier one: track, plan, and last its record.
 
         A track over full scale is turned down as a whole, and the record says by how much.
         """
+        self.forget(item.id)
         self.track(item.id).parent.mkdir(parents=True, exist_ok=True)
         peak = float(np.abs(waveform.samples).max(initial=0.0))
         if peak > 1.0:
@@ -233,11 +263,46 @@ class RunFolder:
         self._keep(record)
 
     def keep_refusal(self, item: Item, reason: str) -> None:
-        """Write that a system gives no answer."""
+        """Write that a system gives no answer; an earlier one is removed."""
+        self.forget(item.id)
         self._keep(AnswerRecord(item=item.id, question=question_of(item), refusal=reason))
 
+    def forget(self, item_id: str) -> None:
+        """Remove an answer and all that was measured of it; its record first, so it is made again.
+
+        Raises:
+            OutputError: if a file cannot be removed.
+        """
+        heard = self.path / "features"
+        places = [
+            self._record_at(item_id),
+            self.path / "scores" / f"{item_id}.json",
+            *(folder / f"{item_id}.npz" for folder in heard.glob("*")),
+            self.plan(item_id),
+            self.track(item_id),
+        ]
+        for place in places:
+            try:
+                place.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot remove {place}: {error.strerror or error}") from error
+
+    def forget_refusals(self, items: Sequence[Item]) -> None:
+        """Let items that were refused be asked again.
+
+        Raises:
+            OutputError: if a file cannot be removed.
+        """
+        for item in items:
+            record = self.kept_record(item.id)
+            if record is not None and not record.has_track:
+                self.forget(item.id)
+
+    def _record_at(self, item_id: str) -> Path:
+        return self.path / "records" / f"{item_id}.json"
+
     def _keep(self, record: AnswerRecord) -> None:
-        write_text(self.path / "records" / f"{record.item}.json", to_json(record))
+        write_text(self._record_at(record.item), to_json(record))
 
     def answer(self, item: Item) -> tuple[Waveform, Plan | None]:
         """A finished answer.
@@ -280,7 +345,9 @@ class RunFolder:
         return self.path / "features" / card.name / f"{item_id}.npz"
 
     def encoders(self) -> tuple[EncoderCard, ...]:
-        """The encoders that have heard tracks here, by name."""
+        """The encoders that heard the tracks here last, by name."""
+        if (kept := self.measures().encoders) is not None:
+            return kept
         found = sorted((self.path / "features").glob("*/card.json"))
         return tuple(from_json(EncoderCard, one.read_text(encoding="utf-8")) for one in found)
 
@@ -295,9 +362,16 @@ class RunFolder:
         write_text(self.path / "scores" / f"{item_id}.json", text + "\n")
 
 
-def _who(card: RunCard) -> RunCard:
-    """The card without what may change from one command to the next."""
-    return replace(card, set_notes=())
+def _is_same(kept: RunCard, card: RunCard) -> bool:
+    """Whether both are one run: notes may change from one command to the next."""
+    fingerprint = kept.fingerprint or card.fingerprint
+    return replace(kept, fingerprint=fingerprint, set_notes=()) == replace(card, set_notes=())
+
+
+def _told(card: RunCard) -> str:
+    """Who answered which set, in words."""
+    mark = f", fingerprint {card.fingerprint[:12]}" if card.fingerprint else ""
+    return f"{card.system} on {card.set_name} {card.set_version} ({card.described}{mark})"
 
 
 def _asked(item: Item) -> dict[str, Any]:
@@ -313,8 +387,11 @@ def _asked(item: Item) -> dict[str, Any]:
 
 
 def card_digest(card: EncoderCard) -> str:
-    """A short name that changes with anything that changes an encoder's numbers."""
-    return key_of(asdict(card))
+    """A short name that changes with anything that changes an encoder's numbers.
+
+    A whole number counts as what it becomes in a file: 1 s as 1.0 s.
+    """
+    return key_of(asdict(from_dict(EncoderCard, to_dict(card))))
 
 
 def write_text(path: Path, text: str) -> None:

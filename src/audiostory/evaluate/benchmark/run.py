@@ -11,13 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from audiostory.audio.waveform import Waveform
+from audiostory.chat import ChatUnavailableError
 from audiostory.data.sets.item import Item, ItemSet
 from audiostory.errors import (
     AudioError,
     AudioStoryError,
+    ChatError,
     DeviceMemoryError,
+    FormatError,
+    InstructionError,
     MeasureError,
     OutputError,
+    PlanError,
+    ShapeError,
 )
 from audiostory.evaluate.benchmark.folder import RunFolder
 from audiostory.evaluate.benchmark.suite import Suite, digest_of
@@ -31,6 +37,9 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done."""
 Answer = Callable[[Item], tuple[Waveform, Plan | None]]
 """A system's track for an item, and its plan where it makes one."""
+REFUSALS = (InstructionError, FormatError, PlanError, ShapeError, AudioError, ChatError)
+"""Errors that a system has with an item. Others (no server, no corpus, no memory, a full disk) say
+nothing of the item: they end the run, and the next one asks again."""
 
 
 def asking(generator: Generator, *, has_plan: bool = True) -> Answer:
@@ -64,7 +73,7 @@ def reference_answers(item_set: ItemSet) -> Answer:
     def answer(item: Item) -> tuple[Waveform, Plan | None]:
         waveform = item_set.reference_of(item)
         if waveform is None:
-            raise MeasureError(f"{item.id} has no reference audio")
+            raise AudioError(f"{item.id} has no reference audio")
         return waveform, None
 
     return answer
@@ -80,7 +89,7 @@ def answer_items(
 ) -> Iterator[Item]:
     """Answer every item that has no answer yet; yields each as it is finished here.
 
-    An item that the system refuses (an ``AudioStoryError``) is recorded with the reason and counts
+    An item that the system refuses (one of ``REFUSALS``) is recorded with the reason and counts
     as unanswered in every report. Items that another process is working on are left to it.
 
     Args:
@@ -92,8 +101,8 @@ def answer_items(
             references).
 
     Raises:
-        OutputError: if an answer cannot be written: nothing finished is lost.
-        DeviceMemoryError: if the device is too small: no fault of the item.
+        AudioStoryError: if no item can be answered at present, or an answer cannot be written:
+            nothing finished is lost.
     """
     for number, item in enumerate(items, 1):
         if folder.record(item) is None and _answered(answer, item, folder, remark_of):
@@ -118,9 +127,9 @@ def _answered(
             waveform, plan = answer(item)
             seconds = time.perf_counter() - began
             folder.keep_answer(item, waveform, plan, seconds=seconds, remark=remark_of(item))
-        except (OutputError, DeviceMemoryError):
+        except ChatUnavailableError:
             raise
-        except AudioStoryError as error:
+        except REFUSALS as error:
             folder.keep_refusal(item, str(error))
     return True
 
@@ -188,35 +197,46 @@ def measure_items(
 ) -> tuple[Unscored, ...]:
     """Hear and score every answered track; what was measured before is not measured again.
 
-    Returns what could not be scored this time, for which another run tries again.
+    Returns what could not be scored this time, for which another run tries again. A metric that
+    cannot go on (a judge without a connection) is left out from then on, and its error is raised
+    once all others have measured everything.
 
     Raises:
         AudioError: naming the track that cannot be read.
         OutputError: if what was measured cannot be written.
+        AudioStoryError: of the first metric that could not go on.
     """
     folder.keep_measures(suite)
     listening = Listening(folder, suite)
     unscored: list[Unscored] = []
+    stopped: dict[str, AudioStoryError] = {}
     for number, item in enumerate(item_set.items, 1):
         record = folder.record(item)
         if record is not None and record.has_track:
-            unscored += _measure(suite, item_set, listening, item)
+            unscored += _measure(item_set, listening, item, stopped)
         if progress:
             progress("measuring", number / len(item_set.items))
+    for error in stopped.values():
+        raise error
     return tuple(unscored)
 
 
 def _measure(
-    suite: Suite, item_set: ItemSet, listening: Listening, item: Item
+    item_set: ItemSet, listening: Listening, item: Item, stopped: dict[str, AudioStoryError]
 ) -> Iterator[Unscored]:
-    folder = listening.folder
+    """Hear and score one track; metrics that cannot go on are put into ``stopped``, by digest."""
+    folder, suite = listening.folder, listening.suite
     missing = [
         name
         for name, encoder in suite.encoders.items()
         if folder.features(encoder.card, item.id) is None
     ]
     scores = folder.scores(item.id)
-    todo = [metric for metric in suite.item_metrics if digest_of(metric.columns) not in scores]
+    todo = [
+        metric
+        for metric in suite.item_metrics
+        if digest_of(metric.columns) not in scores and digest_of(metric.columns) not in stopped
+    ]
     if not (missing or todo):
         return
     subject = subject_of(item, item_set, listening, with_reference=bool(todo))
@@ -227,5 +247,9 @@ def _measure(
             scores[digest_of(metric.columns)] = dict(metric.measure(subject))
         except UnscoredError as error:
             yield Unscored(item=item.id, why=str(error))
+        except (OutputError, DeviceMemoryError):
+            raise
+        except AudioStoryError as error:
+            stopped[digest_of(metric.columns)] = error
         else:
             folder.keep_scores(item.id, scores)

@@ -30,7 +30,13 @@ from audiostory.evaluate.encoders.mert import MertConfig, load_mert
 from audiostory.evaluate.encoders.openl3 import load_openl3
 from audiostory.evaluate.encoders.passt import load_passt
 from audiostory.evaluate.encoders.vggish import VGGISH_WEIGHTS, load_vggish
-from audiostory.evaluate.encoders.weights_file import FetchProgress, find_weights
+from audiostory.evaluate.encoders.weights_file import (
+    FetchProgress,
+    WeightsFile,
+    find_weights,
+    sha256_of,
+)
+from audiostory.evaluate.encoders.yamnet import load_yamnet
 from audiostory.models.pretrained import check_device
 
 
@@ -93,6 +99,13 @@ def _mert(options: BuildOptions) -> AudioEncoder:
     return load_mert(config, find_folder(options.weights, config.repo), device=options.device)
 
 
+def _yamnet(options: BuildOptions) -> AudioEncoder:
+    if options.weights is None:
+        return load_yamnet(device=options.device)
+    path = Path(options.weights)
+    return load_yamnet(WeightsFile(path, sha256_of(path)), device=options.device)
+
+
 ENCODERS: dict[str, Callable[[BuildOptions], AudioEncoder]] = {
     "vggish": _vggish,
     "cnn14-32k": lambda options: _cnn14(CNN14_32K, options),
@@ -104,6 +117,7 @@ ENCODERS: dict[str, Callable[[BuildOptions], AudioEncoder]] = {
     "passt": lambda options: load_passt(given=options.weights, device=options.device),
     "openl3": lambda options: load_openl3(given=options.weights, device=options.device),
     "mert": _mert,
+    "yamnet": _yamnet,
 }
 """How each encoder is built."""
 

@@ -41,7 +41,7 @@ class EncoderCard:
     labels: tuple[str, ...] = ()
     """Its classes; empty for encoders that do not classify."""
     is_embedded: bool = False
-    """Whether it is the small one shipped here, whose numbers compare with nobody's."""
+    """Whether it is shipped here; no column of a paper is computed with it."""
     is_random: bool = False
     """Whether its weights are random: numbers of a test, never of a report."""
 

@@ -2,9 +2,10 @@
 
 Source: Cramer et al., ICASSP 2019 (OpenL3); use as in stable-audio-metrics (Evans et al.,
 arXiv:2404.10301): peaks at -1 dBFS, 48 kHz, left and right embedded apart and joined to 1,024
-numbers, mono doubled; windows of 1 s every 0.5 s, the first centred on the beginning. There the
-last window is filled up with silence, here it ends where the track ends. Run here with stand-ins of
-the packages' interfaces; neither their weights nor openl3 itself can be had where this was written.
+numbers, mono doubled, of more channels the first two; windows of 1 s every 0.5 s, the first centred
+on the beginning. There the last window is filled up with silence, here it ends where the track
+ends. Run here with stand-ins of the packages' interfaces; neither their weights nor openl3 itself
+can be had where this was written.
 
 Shapes: ``K`` windows, ``N`` samples, ``D`` width of one channel's embedding.
 """
@@ -32,6 +33,8 @@ WAY_OUT = (
     "pip install torchopenl3 (with its librosa and resampy), or openl3 in an environment with its "
     "TensorFlow; or leave FD (OpenL3) out"
 )
+CHANNELS = {1: "mono (mean)", 2: "stereo (mono doubled, the first two of more)"}
+"""What becomes of a track's channels, by how many are heard."""
 Embed = Callable[[Floats], Floats]
 """Embeddings (K, D) of windows (K, N) of one channel at 48 kHz."""
 
@@ -124,7 +127,7 @@ def load_openl3(
         window_s=config.window_s,
         hop_s=config.hop_s,
         dimension=config.embedding_size * config.channels,
-        channels=("stereo" if config.channels == 2 else "mono (mean)") + level_of(config.peak_dbfs),
+        channels=CHANNELS[config.channels] + level_of(config.peak_dbfs),
     )
     return OpenL3Encoder(embed, card, config)
 

@@ -61,14 +61,18 @@ class LogMel(nn.Module):
     """The release's front end: log of 64 mel bands of magnitudes, 100 frames a second.
 
     Periodic Hann over 25 ms at the beginning of a transform of 512; bands from 125 to 7,500 Hz,
-    triangles on HTK's mel scale; log(magnitude + 0.01).
+    triangles on HTK's mel scale; log(magnitude + offset).
+
+    Args:
+        offset: added to magnitudes before the logarithm; 0.01 in VGGish.
     """
 
     window_F: Tensor
     mel_FM: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, offset: float = LOG_OFFSET) -> None:
         super().__init__()
+        self.offset = offset
         from transformers.audio_utils import mel_filter_bank  # slow to import
 
         window_F = torch.zeros(FFT_SIZE)
@@ -96,7 +100,7 @@ class LogMel(nn.Module):
             return_complex=True,
         )
         magnitudes_KTF = spectrum_KFT.abs().transpose(1, 2)
-        return torch.log(magnitudes_KTF @ self.mel_FM + LOG_OFFSET)
+        return torch.log(magnitudes_KTF @ self.mel_FM + self.offset)
 
 
 class VGGish(nn.Module):

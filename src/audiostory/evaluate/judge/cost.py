@@ -38,10 +38,7 @@ class Price:
     currency: str = "USD"
 
     def of(self, usage: Usage) -> float:
-        """Price of what was used, in ``currency``.
-
-        Where an API does not tell its tokens of sound apart, they are counted as text.
-        """
+        """Price of what was used, in ``currency``; tokens that are not told apart are of text."""
         text_tokens = usage.input_tokens - usage.audio_tokens
         return 1e-6 * (
             text_tokens * self.input_per_million
@@ -139,15 +136,38 @@ def worst_usage(request: ChatRequest, audio_s: float, price: Price | None) -> Us
     )
 
 
+def billed(used: Usage, worst: Usage) -> Usage:
+    """What a question is taken to have cost: as the API counted, at its most where it told less.
+
+    Answers without any count have used the most. Where sound was sent and no tokens of it are
+    told, as many of the input's are taken for sound as the price's ``audio_tokens_per_s`` makes
+    them; if the input is smaller than that, sound was left out of it and is added.
+
+    Args:
+        used: as counted.
+        worst: the most it could take (``worst_usage``).
+    """
+    if not used.asks:
+        return used
+    if not used.input_tokens:
+        return replace(worst, asks=used.asks)
+    if used.audio_tokens or not worst.audio_tokens:
+        return used
+    sound = worst.audio_tokens * used.asks / max(worst.asks, 1)
+    left_out = sound if used.input_tokens < sound else 0
+    return replace(used, input_tokens=used.input_tokens + left_out, audio_tokens=sound)
+
+
 class Budget:
     """A limit that is never passed: what a question may take at worst is set aside beforehand.
 
     So the last few answers of a limit stay unused. Requests that bring no answer (429, 5xx,
-    timeouts) are not counted, since APIs do not charge for them.
+    timeouts) are not counted, since APIs do not charge for them. What an API does not count is
+    taken at its most (``billed``), which holds as far as the price's ``audio_tokens_per_s`` does.
 
     Args:
-        max_cost: in the price's currency; None is no limit.
-        max_requests: answers; None is no limit.
+        max_cost: in the price's currency, over all runs; None is no limit.
+        max_requests: answers, over all runs; None is no limit.
         price: needed for ``max_cost``.
 
     Raises:
@@ -165,8 +185,16 @@ class Budget:
             raise ConfigError("a limit on cost needs the price of the model: give a price table")
         self.max_cost, self.max_requests, self.price = max_cost, max_requests, price
         self.spent = Usage()
+        """Since this budget was made."""
+        self.before = Usage()
+        """By earlier runs, as far as their answers are kept; counts towards the limits."""
         self._aside: list[Usage] = []
         self._lock = threading.Lock()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.max_cost is not None or self.max_requests is not None
 
     def set_aside(self, worst: Usage) -> None:
         """Room for one more question.
@@ -175,29 +203,30 @@ class Budget:
             BudgetError: if it might pass a limit.
         """
         with self._lock:
-            total = sum(self._aside, self.spent) + worst
+            gone = self.before + self.spent
+            total = sum(self._aside, gone) + worst
             if self.max_requests is not None and total.asks > self.max_requests:
                 raise BudgetError(
-                    f"{self.spent.asks} answers came, and one more question may take up to "
+                    f"{gone.asks} answers came, and one more question may take up to "
                     f"{worst.asks}, which might pass max_requests={self.max_requests}: raise it "
                     "and run again; what was answered is kept"
                 )
             if self.max_cost is not None and self.price and self.price.of(total) > self.max_cost:
                 price = self.price
                 raise BudgetError(
-                    f"{price.of(self.spent):.4f} {price.currency} are spent, and one more question "
-                    f"may cost up to {price.of(worst):.4f}, which might pass max_cost="
-                    f"{self.max_cost:g}: raise it and run again; what was answered is kept"
+                    f"{price.of(gone):.4f} {price.currency} are spent, {price.of(self.before):.4f} "
+                    "of it by earlier runs, and one more question may cost up to "
+                    f"{price.of(worst):.4f}, which might pass max_cost={self.max_cost:g}: raise it "
+                    "and run again; what was answered is kept"
                 )
             self._aside.append(worst)
 
     def settle(self, worst: Usage, used: Usage) -> None:
-        """What a question for which ``worst`` was set aside took in the end.
-
-        Answers without a count of tokens are taken to have used the most.
-        """
-        if used.asks and not used.input_tokens:
-            used = replace(worst, asks=used.asks)
+        """What a question for which ``worst`` was set aside took in the end, as counted."""
         with self._lock:
             self._aside.remove(worst)
-            self.spent += used
+            self.spent += self.taken(used, worst)
+
+    def taken(self, used: Usage, worst: Usage) -> Usage:
+        """What a question took: with a price as it is billed, without one as counted."""
+        return billed(used, worst) if self.price else used

@@ -7,7 +7,7 @@ numbers made here compare with each other, and with the paper's only by their or
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,8 @@ from audiostory.evaluate.judge.question import Question, Sampling, question_of
 from audiostory.evaluate.judge.rubric import MAX_SCORE, Rubric, paper_rubrics
 from audiostory.evaluate.judge.verdict import Failure, Scores, Verdict
 from audiostory.evaluate.metric import Column, Subject
+
+NOT_ANSWERED = "no answer yet: run again to ask"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class _Outcome:
 
 
 class Judge:
-    """Scores tracks by rubrics: an ``ItemMetric``.
+    """Scores tracks by rubrics; as a metric, ``benchmark.judging.JudgeMetric``.
 
     Every answer is kept in ``folder`` when it comes, so a run that ends (killed, out of budget, API
     down) asks only what is missing when it runs again. A refusal, or answers that never fit, are a
@@ -75,11 +77,13 @@ class Judge:
         rubrics: what is asked; None is the paper's four.
         sampling: how answers are drawn.
         hearing: how sound is sent.
-        budget: a limit; None is no limit.
+        budget: a limit, towards which this model's answers in ``folder`` count, too; None is no
+            limit.
         num_threads: questions about one track that are asked at the same time.
 
     Raises:
         ConfigError: if there is no rubric, two share a column, or there is no thread.
+        OutputError: if there is a limit, and a file in ``folder`` holds no answer.
     """
 
     def __init__(
@@ -97,14 +101,14 @@ class Judge:
         self.rubrics = paper_rubrics() if rubrics is None else tuple(rubrics)
         self.sampling, self.hearing = sampling or Sampling(), hearing or Hearing()
         self.budget = budget or Budget()
-        self.verdicts: list[Verdict] = []
-        """All that ``measure`` has come to, in order."""
         self._num_threads = num_threads
         columns = [rubric.column for rubric in self.rubrics]
         if not columns or len(set(columns)) < len(columns):
             raise ConfigError(f"a judge needs rubrics with different columns, got {columns}")
         if num_threads < 1:
             raise ConfigError(f"num_threads is {num_threads}: at least one has to ask")
+        if self.budget.is_limited:
+            self.budget.before = self.answers.usage(client.name, self.budget.price)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -125,21 +129,28 @@ class Judge:
             for rubric in self.rubrics
         )
 
-    def measure(self, subject: Subject) -> Mapping[str, float | None]:
-        """The judge's overall score of a track for each rubric; None where there is none.
+    def judge(self, subject: Subject) -> Verdict:
+        """All scores of a track, with reasons, spread and failures.
 
         Raises:
             ChatUnavailableError: if the model cannot be asked at all; what was answered is kept.
             BudgetError: before a limit is passed.
         """
-        verdict = self.judge(subject)
-        self.verdicts.append(verdict)
-        return verdict.values()
-
-    def judge(self, subject: Subject) -> Verdict:
-        """All scores of a track, with reasons, spread and failures; raises as ``measure``."""
         docket = self.docket_of(subject)
-        outcomes = self._outcomes(docket)
+        return self._verdict(docket, self._outcomes(docket))
+
+    def recall(self, subject: Subject) -> Verdict:
+        """What is said of a track by the answers that are kept; nothing is sent.
+
+        Questions without an answer are failures, ``NOT_ANSWERED``.
+        """
+        docket = self.docket_of(subject)
+        kept = [(one, self._kept(one, docket)) for one in docket.questions]
+        outcomes = [found or _Outcome(one, None, why=NOT_ANSWERED) for one, found in kept]
+        return self._verdict(docket, outcomes)
+
+    def _verdict(self, docket: Docket, outcomes: Sequence[_Outcome]) -> Verdict:
+        """What the outcomes of a docket's questions come to."""
         return Verdict(
             item=docket.item,
             scores=tuple(
@@ -216,24 +227,38 @@ class Judge:
                 for future in futures:
                     future.cancel()
 
+    def _kept(self, question: Question, docket: Docket) -> _Outcome | None:
+        """What a question came to before; None if it has no answer on disk."""
+        marks = self.answers.find(question)
+        if marks is None:
+            return None
+        return _Outcome(question, marks, kept=self._usage([marks.answer], question, docket))
+
     def _outcome(self, question: Question, docket: Docket) -> _Outcome:
         """What one question came to, asked if need be."""
-        marks = self.answers.find(question)
-        if marks is not None:
-            return _Outcome(question, marks, kept=usage_of([marks.answer]))
-        worst = worst_usage(question.request, docket.audio_s(question), self.budget.price)
+        kept = self._kept(question, docket)
+        if kept is not None:
+            return kept
+        audio_s = docket.audio_s(question)
+        worst = worst_usage(question.request, audio_s, self.budget.price)
         self.budget.set_aside(worst)
         came: tuple[ChatAnswer, ...] = ()
         try:
             came = (self.client.ask(question.request),)
             marks = marks_of(question, came[0])
-            self.answers.keep(question, came[0], docket.item)
-            return _Outcome(question, marks, used=usage_of(came))
+            self.answers.keep(question, came[0], docket.item, audio_s)
+            return _Outcome(question, marks, used=self._usage(came, question, docket))
         except ChatUnavailableError as error:
             came = error.answers
             raise
         except ChatError as error:
             came = error.answers if isinstance(error, UnusableAnswerError) else ()
-            return _Outcome(question, None, used=usage_of(came), why=str(error))
+            used = self._usage(came, question, docket)
+            return _Outcome(question, None, used=used, why=str(error))
         finally:
             self.budget.settle(worst, usage_of(came))
+
+    def _usage(self, came: Sequence[ChatAnswer], question: Question, docket: Docket) -> Usage:
+        """What answers to a question took."""
+        worst = worst_usage(question.request, docket.audio_s(question), self.budget.price)
+        return self.budget.taken(usage_of(came), worst)

@@ -66,6 +66,9 @@ class JudgeReport:
     summaries: tuple[Summary, ...]
     """One for each rubric."""
     price: Price | None
+    used: Usage
+    """What was asked since the judge was made, unusable answers included; with a price, what the
+    API did not count is taken at its most."""
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -73,19 +76,29 @@ class JudgeReport:
         return tuple(one for verdict in self.verdicts for one in verdict.failures)
 
     @property
-    def used(self) -> Usage:
-        """What was asked by this run."""
-        return sum((one.used for one in self.verdicts), Usage())
-
-    @property
     def kept(self) -> Usage:
-        """What the answers of earlier runs took that are used here again."""
+        """What the answers took that lay in the folder already; all do for ``Judge.recall``."""
         return sum((one.kept for one in self.verdicts), Usage())
 
     @property
     def cost(self) -> float | None:
-        """Of what this run asked, in the price's currency; None where no price is known."""
+        """Of ``used``, in the price's currency; None where no price is known."""
         return self.price.of(self.used) if self.price else None
+
+    @property
+    def cost_of_kept(self) -> float | None:
+        """Of ``kept``, likewise."""
+        return self.price.of(self.kept) if self.price else None
+
+    def in_words(self) -> str:
+        """A line for a person who has to pay."""
+        told = f"{self.used.asks} answers came now, {self.kept.asks} stand behind the scores"
+        if self.price is None:
+            return f"{told}; cost unknown: the price table does not list this model"
+        return (
+            f"{told}: {self.cost:.2f} and {self.cost_of_kept:.2f} {self.price.currency}, at prices "
+            f"of {self.price.date} ({self.price.source})"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For a file."""
@@ -113,6 +126,7 @@ class JudgeReport:
             "kept": asdict(self.kept),
             "price": asdict(self.price) if self.price else None,
             "cost": self.cost,
+            "cost_of_kept": self.cost_of_kept,
             "verdicts": [one.as_json() for one in self.verdicts],
         }
 
@@ -168,7 +182,7 @@ def judge_subjects(
 
 
 def report_on(judge: Judge, verdicts: Sequence[Verdict]) -> JudgeReport:
-    """The report on verdicts that were reached before, such as ``judge.verdicts``."""
+    """The report on verdicts that were reached before."""
     return JudgeReport(
         judge=judge.client.name,
         settings={"sampling": asdict(judge.sampling), "hearing": asdict(judge.hearing)},
@@ -177,6 +191,7 @@ def report_on(judge: Judge, verdicts: Sequence[Verdict]) -> JudgeReport:
             summary_of(rubric, verdicts, judge.sampling.repeats) for rubric in judge.rubrics
         ),
         price=judge.budget.price,
+        used=judge.budget.spent,
     )
 
 

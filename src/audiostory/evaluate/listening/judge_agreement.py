@@ -24,7 +24,7 @@ from audiostory.evaluate.statistics.samples import Indices
 
 JudgeScores = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By system, item and criterion: real scores from 0 to 5. A criterion that the judge does not give
-is left out everywhere."""
+at all is left out; one that it gives no track of a system is compared over the other systems."""
 EDGES = tuple(score + 0.5 for score in range(MAX_SCORE))
 """Where one whole score ends and the next begins."""
 WEIGHTS: tuple[Weights, ...] = ("none", "quadratic")
@@ -49,6 +49,9 @@ class JudgeKappa:
     """Lower end of the 95 % bootstrap interval over items; None across models."""
     high: float | None = None
     """Upper end."""
+    left_out: tuple[str, ...] = ()
+    """Systems that the judge has no score of on the criterion (on ``all``: on any of them), such as
+    reasoning logic of a system that makes no plan."""
     reason: str = ""
     """Why there is no kappa, or no interval."""
 
@@ -69,46 +72,71 @@ def judge_kappas(
 ) -> tuple[JudgeKappa, ...]:
     """Agreement across models, and across samples for all criteria and for each.
 
+    A system that the judge scored, but never on a criterion, has nothing to be compared there: it
+    is left out of that criterion's cases, and named.
+
     Args:
         tables: people's scores by criterion.
-        judge: the judge's scores of at least the tracks that people scored.
+        judge: the judge's scores; of a system on a criterion, of all tracks that people scored on
+            it or of none.
         resamples: how often items are drawn anew.
         seed: of the draws.
 
     Raises:
-        MeasureError: if the judge names what the study does not have, has no score of a track
-            that people scored, or a score is out of range.
+        MeasureError: if the judge names what the study does not have, never heard one of its
+            systems, lacks some tracks of a system on a criterion, or a score is out of range.
     """
-    criteria = _criteria(judge, tables)
-    samples = {each: _samples(each, tables[each], judge) for each in criteria}
-    models = [case for each in criteria for case in _models(samples[each])]
-    groups = {"all": [case for each in criteria for case in samples[each]], **samples}
-    return (
-        *(_kappa("models", "all", weights, models) for weights in WEIGHTS),
-        *(
-            _with_interval(_kappa("samples", name, weights, cases), cases, resamples, seed)
-            for name, cases in groups.items()
-            for weights in WEIGHTS
-        ),
-    )
+    given = _given(judge, tables)
+    found_cases = {each: _samples(each, table, judge, given) for each, table in tables.items()}
+    samples = {each: cases for each, cases in found_cases.items() if cases}
+    if not samples:
+        raise MeasureError("people and the judge scored no criterion of the same track")
+    models = [case for cases in samples.values() for case in _models(cases)]
+    groups = {"all": [case for cases in samples.values() for case in cases], **samples}
+    without = {each: [name for name in given if each not in given[name]] for each in samples}
+    without["all"] = [name for name in given if any(name in each for each in without.values())]
+    found = [_kappa("models", "all", weights, models) for weights in WEIGHTS]
+    found += [
+        _with_interval(_kappa("samples", name, weights, cases), cases, resamples, seed)
+        for name, cases in groups.items()
+        for weights in WEIGHTS
+    ]
+    return tuple(replace(one, left_out=tuple(without[one.criterion])) for one in found)
 
 
-def _criteria(judge: JudgeScores, tables: Mapping[str, ScoreTable]) -> list[str]:
-    """The criteria that the judge scores, in the order of the study's."""
-    given = {each for items in judge.values() for scores in items.values() for each in scores}
-    if not given or not given <= set(tables):
+def _given(judge: JudgeScores, tables: Mapping[str, ScoreTable]) -> dict[str, set[str]]:
+    """The criteria on which the judge scored each system that people scored, in their order."""
+    known = {each for items in judge.values() for scores in items.values() for each in scores}
+    if not known or not known <= set(tables):
         raise MeasureError(
-            f"the judge scores {', '.join(sorted(given)) or 'nothing'}; people scored "
+            f"the judge scores {', '.join(sorted(known)) or 'nothing'}; people scored "
             f"{', '.join(tables)}: rename the judge's criteria to those they stand for"
         )
-    return [each for each in tables if each in given]
+    scored = dict.fromkeys(
+        name
+        for table in tables.values()
+        for name in table.systems
+        if any(mean is not None for mean in table.item_means(name))
+    )
+    given = {
+        name: {each for scores in judge.get(name, {}).values() for each in scores}
+        for name in scored
+    }
+    if unheard := [name for name, criteria in given.items() if not criteria]:
+        raise MeasureError(
+            f"the judge scored no track of {', '.join(unheard)}, which people scored: judge it too"
+        )
+    return given
 
 
-def _samples(criterion: str, table: ScoreTable, judge: JudgeScores) -> list[_Case]:
-    """Each track that people scored, with the judge's score of it."""
+def _samples(
+    criterion: str, table: ScoreTable, judge: JudgeScores, given: Mapping[str, set[str]]
+) -> list[_Case]:
+    """Each track that people scored, with the judge's score of it, by systems that have one."""
     return [
         _Case(system, item, human, _judged(judge, system, item, criterion))
         for system in table.systems
+        if criterion in given.get(system, ())
         for item, human in zip(table.items, table.item_means(system), strict=True)
         if human is not None
     ]
@@ -119,8 +147,8 @@ def _judged(judge: JudgeScores, system: str, item: str, criterion: str) -> float
     score = judge.get(system, {}).get(item, {}).get(criterion)
     if score is None:
         raise MeasureError(
-            f"the judge has no {criterion} of {system}, {item}, which people scored: judge that "
-            "track too, or leave the criterion out of all"
+            f"the judge has no {criterion} of {system}, {item}, which people scored, but of other "
+            "tracks of that system: judge that track too"
         )
     if not 0 <= score <= MAX_SCORE:
         raise MeasureError(

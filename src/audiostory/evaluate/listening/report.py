@@ -226,6 +226,14 @@ def _judge(report: StudyReport) -> Iterator[str]:
     )
     yield from _table(header, rows)
     yield from _reasons((f"{one.across}, {one.criterion}", one.reason) for one in report.judge)
+    yield from _reasons(
+        (COLUMNS.get(one.criterion, one.criterion), _without(one.left_out)) for one in report.judge
+    )
+
+
+def _without(systems: Sequence[str]) -> str:
+    """Which systems a kappa says nothing of."""
+    return f"without {', '.join(systems)}, which the judge has no score of" if systems else ""
 
 
 def _comments(report: StudyReport) -> Iterator[str]:

@@ -27,16 +27,12 @@ from audiostory.evaluate.statistics.agreement import (
     krippendorff_alpha,
 )
 from audiostory.evaluate.statistics.comparison import (
+    FLIPS,
     ScoreComparison,
     compare_scores,
     holm,
-    paired_differences,
-    sign_flip,
 )
 from audiostory.evaluate.statistics.resampling import Interval, interval
-
-FLIPS = 10_000
-"""Of the signs of items' differences; more than intervals need, since p-values are corrected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,8 +241,8 @@ def _differences(
             means = table.item_means(first), table.item_means(second)
             comparison, p_value, reason = None, None, ""
             try:
-                comparison = compare_scores(*means, resamples=resamples, seed=seed)
-                p_value = sign_flip(paired_differences(*means), flips=FLIPS, seed=seed)
+                comparison = compare_scores(*means, resamples=resamples, flips=FLIPS, seed=seed)
+                p_value = comparison.flip_p_value
             except MeasureError as error:
                 reason = str(error)
             found.append(

@@ -78,7 +78,7 @@ def bands_of(waveform: Waveform, config: BandConfig | None = None) -> Bands:
     size = max(2, round(config.window_s * rate_hz))
     window_N = np.hanning(size + 2)[1:-1].astype(np.float32)  # no zeros at its ends
     scale = 2 / (size * float(np.square(window_N, dtype=np.float64).sum()))
-    bank_FM = mel_bank(config, size, rate_hz) * np.float32(scale)
+    bank_FM = shared_bank(config, size, rate_hz) * np.float32(scale)
     last = max(waveform.num_samples - size, 0)
     num_frames = int(last / rate_hz * config.frames_per_s + 1e-9) + 1
     starts_T = np.round(np.arange(num_frames) / config.frames_per_s * rate_hz).astype(np.int64)
@@ -96,7 +96,7 @@ def bands_of(waveform: Waveform, config: BandConfig | None = None) -> Bands:
     return Bands(powers_TM / np.float32(waveform.channels), config)
 
 
-def mel_bank(config: BandConfig, fft_size: int, sample_rate_hz: int) -> Floats:
+def shared_bank(config: BandConfig, fft_size: int, sample_rate_hz: int) -> Floats:
     """Weights (F, M) of triangles equally spaced in mel that add up to 1 at each frequency.
 
     The lowest and the highest band keep their full weight to their outer edges, and a bin between

@@ -10,7 +10,7 @@ import numpy as np
 
 from audiostory.data.sets.item import Item, NamedSound
 from audiostory.evaluate.metric import Column, Subject
-from audiostory.evaluate.narrative.finding import Stretch, ordered_pairs, place
+from audiostory.evaluate.narrative.finding import ordered_pairs
 from audiostory.evaluate.narrative.grounding import Activity, Grounder
 
 SOURCE = "measurable form of AudioStory Sec. E.2 (c): key element presence, event sequence"
@@ -34,16 +34,18 @@ class CoverageMetric:
       and the order of first presence, over the pairs of found sounds that belong to different
       events (two sounds of one event are asked in no order): ``(C - D) / sqrt(P (P - E))`` with
       ``C`` of the ``P`` pairs in order, ``D`` the other way round and ``E`` with equal onsets; 0
-      where all onsets are equal. Without two sounds in one event this is tau-b itself. Sounds
-      named more than once are given one stretch each, as ``finding.place`` says.
+      where all onsets are equal. Without two sounds in one event, and with every sound named
+      once, this is tau-b itself. A sound named more than once counts with the sounds that are
+      asked wholly before or wholly after it, and with no other: which of its mentions a stretch
+      answers cannot be known (``finding.ordered_pairs``). Sounds at random score 0 on average.
     - ``order_defined`` in [0, 1]: 1 where that number exists, so its mean is the share of ordered
       items it stands on. Read both: a track with two sounds in order scores 1 in order.
     - ``groundable`` in [0, 1]: share of the named sounds the grounder can hear at all.
 
     None: all where an item names no sounds; ``coverage`` also where none is groundable;
-    ``coverage_in_place`` where none has a reference time; ``order`` where fewer than two sounds
-    of different events are found, or the item is unordered (``order_defined`` as well). Such
-    items would say something about the question, not about the track: a missing sound lowers
+    ``coverage_in_place`` where none has a reference time; ``order`` where no two sounds are found
+    of which one is asked before the other, or the item is unordered (``order_defined`` as well).
+    Such items would say something about the question, not about the track: a missing sound lowers
     ``coverage`` already.
 
     Args:
@@ -71,13 +73,13 @@ class CoverageMetric:
                 key="order_defined",
                 title="Order defined",
                 better="neither",
-                detail="share of ordered items",
+                detail=f"share of ordered items; {heard_by}",
             ),
             _column(
                 key="groundable",
                 title="Groundable",
                 better="neither",
-                detail="share of named sounds",
+                detail=f"share of named sounds; {heard_by}",
             ),
         )
 
@@ -110,15 +112,17 @@ class CoverageMetric:
     def _order(self, activity: Activity, item: Item) -> float | None:
         if not item.is_ordered:
             return None
-        return tau(place(activity, item.sounds), item.sounds)
+        return tau(list(ordered_pairs(activity, item.sounds)))
 
 
-def tau(placed: Sequence[Stretch | None], sounds: Sequence[NamedSound]) -> float | None:
-    """Kendall's tau-b of onsets against events, over pairs of different events; None without any.
+def tau(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Kendall's tau-b of onsets against the order asked; None without any pair.
 
     Source: M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
+
+    Args:
+        pairs: onsets of the sound that is asked earlier and of the one that is asked later.
     """
-    pairs = list(ordered_pairs(placed, sounds))
     if not pairs:
         return None
     agreement = sum(np.sign(later_s - earlier_s) for earlier_s, later_s in pairs)

@@ -45,7 +45,8 @@ class EntityMetric:
     ``entity_pairs``: how many pairs of a sound with itself that is, no direction.
 
     None: where no sound is found in two events, or only one sound is found: what does not return
-    cannot return unchanged. The pairs are None where an item names no sounds.
+    cannot return unchanged. A sound that is heard fewer times than it is named is found in none
+    (``finding.place``). The pairs are None where an item names no sounds.
 
     Args:
         grounder: finds the sounds.
@@ -71,7 +72,7 @@ class EntityMetric:
                 key="entity_pairs",
                 title="Entity pairs",
                 better="neither",
-                detail="per track",
+                detail=f"per track; {detail}",
                 decimals=1,
             ),
         )

@@ -7,7 +7,6 @@ of one sound. Shapes: ``Q`` mentions, ``T`` frames.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,50 +49,50 @@ def stretches(found_T: NDArray[np.bool_], frames_per_s: float) -> list[Stretch]:
 
 
 def place(activity: Activity, sounds: Sequence[NamedSound]) -> list[Stretch | None]:
-    """The stretch of the track that answers each mention, one-to-one; None where none is left.
+    """The stretch of the track that answers each mention, one-to-one; None where none does.
 
     Mentions of one kind (``kind_of``) whose rows of the activity are equal are one sound, named
-    several times: the instrument cannot tell them apart. With ``n`` stretches of a sound that is
-    named ``m`` times:
+    several times: the instrument cannot tell them apart. The stretches of a sound that is named
+    ``m`` times are grouped into ``m`` runs, parted at the ``m - 1`` longest pauses, and given to
+    the mentions in the order asked. This looks at no other sound. A sound named once gets all it
+    is heard in, so its onset is where it is first heard.
 
-    - ``n >= m``: the stretches are grouped into ``m`` runs, parted at the ``m - 1`` longest
-      pauses, and given to the mentions in the order asked. This looks at no other sound, so it
-      cannot favour the order it is used to measure. A sound named once gets all it is heard in,
-      so its onset is where it is first heard.
-    - ``n < m``: which mentions were meant cannot be known. The stretches go, in order, to those
-      mentions that make the most pairs with other sounds come in the order asked (of several
-      such choices the first). Sounds are decided one after the other, as they are first named,
-      beside the sounds of the case above and those decided before.
+    Where a sound is heard in fewer than ``m`` stretches nobody can tell which mentions are meant,
+    so none of them is answered.
     """
     placed: list[Stretch | None] = [None] * len(sounds)
-    short: list[tuple[list[int], list[Stretch]]] = []
     for mentions in _same_sounds(activity, sounds):
-        mentions.sort(key=lambda mention: sounds[mention].event)
-        heard = stretches(activity.found_QT[mentions[0]], activity.frames_per_s)
-        if len(heard) < len(mentions):
-            short.append((mentions, heard))
-            continue
-        for mention, run in zip(mentions, _runs(heard, len(mentions)), strict=True):
-            placed[mention] = run
-    for mentions, heard in short:
-        chosen = _best_mentions(placed, mentions, heard, sounds)
-        for mention, stretch in zip(chosen, heard, strict=True):
-            placed[mention] = stretch
+        runs = _runs_of(activity, mentions)
+        if len(runs) == len(mentions):
+            for mention, run in zip(mentions, runs, strict=True):
+                placed[mention] = run
     return placed
 
 
 def ordered_pairs(
-    placed: Sequence[Stretch | None], sounds: Sequence[NamedSound]
+    activity: Activity, sounds: Sequence[NamedSound]
 ) -> Iterator[tuple[float, float]]:
-    """Onsets (earlier asked, later asked) of all found pairs whose events differ."""
-    found = [
-        (sound.event, stretch.start_s)
-        for sound, stretch in zip(sounds, placed, strict=True)
-        if stretch is not None
+    """Onsets (earlier asked, later asked) of pairs of found sounds whose order is beyond doubt.
+
+    A pair counts if *all* mentions of one sound belong to earlier events than all mentions of the
+    other: then it does not matter which stretch answers which mention, and as many pairs are in
+    order as in disorder where onsets are random. Left out are pairs whose mentions interleave, as
+    in "rain, thunder, rain" (giving the earlier rain to the earlier mention puts two of three
+    random tracks in order there), and pairs of a sound with itself, which are never in disorder.
+    """
+    told = [
+        ([sounds[mention].event for mention in mentions], _runs_of(activity, mentions))
+        for mentions in _same_sounds(activity, sounds)
     ]
-    for (event, onset_s), (other, other_s) in itertools.combinations(found, 2):
-        if event != other:
-            yield (onset_s, other_s) if event < other else (other_s, onset_s)
+    for (events, runs), (others, other_runs) in itertools.combinations(told, 2):
+        if max(events) < min(others):
+            first, second = runs, other_runs
+        elif max(others) < min(events):
+            first, second = other_runs, runs
+        else:
+            continue
+        for one, other in itertools.product(first, second):
+            yield one.start_s, other.start_s
 
 
 def kind_of(sound: NamedSound) -> str:
@@ -102,50 +101,25 @@ def kind_of(sound: NamedSound) -> str:
 
 
 def _same_sounds(activity: Activity, sounds: Sequence[NamedSound]) -> list[list[int]]:
-    """Mentions of one kind and with equal rows, in the order in which sounds are first named."""
+    """Mentions of one kind and with equal rows, each sound's in the order of their events."""
     groups: dict[tuple[str, bytes, float], list[int]] = {}
     rows = zip(sounds, activity.presence_QT, activity.thresholds_Q, strict=True)
     for mention, (sound, row_T, threshold) in enumerate(rows):
         groups.setdefault((kind_of(sound), row_T.tobytes(), float(threshold)), []).append(mention)
-    return list(groups.values())
+    return [sorted(each, key=lambda mention: sounds[mention].event) for each in groups.values()]
+
+
+def _runs_of(activity: Activity, mentions: Sequence[int]) -> list[Stretch]:
+    """Where a sound is heard: as many runs as it has mentions, or all stretches if fewer."""
+    heard = stretches(activity.found_QT[mentions[0]], activity.frames_per_s)
+    return _runs(heard, min(len(heard), len(mentions)))
 
 
 def _runs(heard: Sequence[Stretch], count: int) -> list[Stretch]:
     """``count`` runs of neighbouring stretches, parted at the longest pauses."""
+    if not count:
+        return []
     pauses_s = [after.start_s - before.end_s for before, after in itertools.pairwise(heard)]
     longest = sorted(range(len(pauses_s)), key=lambda pause: -pauses_s[pause])[: count - 1]
     edges = [0, *sorted(pause + 1 for pause in longest), len(heard)]
     return [Stretch(heard[a].start_s, heard[b - 1].end_s) for a, b in itertools.pairwise(edges)]
-
-
-def _best_mentions(
-    placed: Sequence[Stretch | None],
-    mentions: Sequence[int],
-    heard: Sequence[Stretch],
-    sounds: Sequence[NamedSound],
-) -> tuple[int, ...]:
-    """Which of a sound's mentions take its fewer stretches, one each, both in order.
-
-    Stretch by stretch over the mentions, keeping the best choice for each number of stretches
-    given out so far.
-    """
-    best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-    best += [(-math.inf, ())] * len(heard)
-    for mention in mentions:
-        for given in range(len(heard), 0, -1):
-            gain, chosen = best[given - 1]
-            gain += _in_order(sounds[mention].event, heard[given - 1], placed, sounds)
-            if gain > best[given][0]:
-                best[given] = (gain, (*chosen, mention))
-    return best[-1][1]
-
-
-def _in_order(
-    event: int, stretch: Stretch, placed: Sequence[Stretch | None], sounds: Sequence[NamedSound]
-) -> int:
-    """Pairs in order less pairs in disorder, of a stretch with what is placed already."""
-    return sum(
-        int(np.sign((event - sound.event) * (stretch.start_s - other.start_s)))
-        for sound, other in zip(sounds, placed, strict=True)
-        if other is not None
-    )

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from audiostory.audio.waveform import Waveform
 from audiostory.data.sets.item import NamedSound
-from audiostory.errors import MeasureError
-from audiostory.evaluate.encoders.encoder import EncoderCard, Floats, TextAudioEncoder
+from audiostory.errors import InstructionError, MeasureError
+from audiostory.evaluate.encoders.encoder import EncoderCard, Features, Floats, TextAudioEncoder
 from audiostory.evaluate.narrative.distractors import DISTRACTORS
 
 SILENCE_DBFS = -70.0
@@ -126,8 +126,8 @@ class TextGrounder:
     sounds do not compete with each other, for they may sound at once; distractors that read like
     any of an item's sounds (similarity above ``alike``) are left out for that item.
 
-    A frame takes the presence of the window whose middle is nearest, so moments are known to
-    about a window's length; frames quieter than ``SILENCE_DBFS`` hold nothing.
+    Moments are known to about a window's length (``in_frames``). A text that the encoder cannot
+    read, too long for it or without a word it knows, names a sound that it cannot hear at all.
 
     Not verified here on a released CLAP (its weights cannot be had offline): the defaults of
     ``temperature`` and ``alike`` are starting points to check on sounds of known times.
@@ -182,28 +182,40 @@ class TextGrounder:
             MeasureError: if no distractor is left for these sounds.
         """
         features = self._encoder.hear(waveform)
-        frames_per_s = 1 / self._encoder.card.hop_s
-        num_frames = max(1, int(np.ceil(waveform.duration_s * frames_per_s)))
-        middles_s = (np.arange(num_frames) + 0.5) / frames_per_s
-        presence_QK = self._presence(features.embeddings, [sound.text for sound in sounds])
-        nearest_T = _nearest(features.starts_s + features.window_s / 2, middles_s)
-        presence_QT = presence_QK[:, nearest_T] * _sounds_at(waveform, num_frames, frames_per_s)
+        texts_QD = np.concatenate([self._read(sound.text) for sound in sounds] or [self._nothing])
+        is_read_Q = ~np.isnan(texts_QD).any(axis=1)
+        presence_QK = np.zeros((len(sounds), len(features.embeddings)))
+        presence_QK[is_read_Q] = self._presence(features.embeddings, texts_QD[is_read_Q], sounds)
+        hop_s = self._encoder.card.hop_s
         return Activity(
-            presence_QT=presence_QT.astype(np.float32),
-            frames_per_s=frames_per_s,
-            thresholds_Q=np.full(len(sounds), self._threshold, np.float32),
-            resolution_s=max(features.window_s, 1 / frames_per_s),
+            presence_QT=in_frames(presence_QK, features, waveform, hop_s),
+            frames_per_s=1 / hop_s,
+            thresholds_Q=np.where(is_read_Q, self._threshold, np.nan).astype(np.float32),
+            resolution_s=max(features.window_s, hop_s),
         )
 
-    def _presence(self, embeddings_KD: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
-        if not texts:
+    @property
+    def _nothing(self) -> Floats:
+        """Embeddings (0, D) of no texts."""
+        return self._distractors_PD[:0]
+
+    def _read(self, text: str) -> Floats:
+        """The embedding (1, D) of a text; NaN where it cannot be read."""
+        try:
+            return self._encoder.read([text])
+        except (InstructionError, MeasureError):
+            return np.full_like(self._distractors_PD[:1], np.nan)
+
+    def _presence(
+        self, embeddings_KD: Floats, texts_QD: Floats, sounds: Sequence[NamedSound]
+    ) -> NDArray[np.float64]:
+        if not len(texts_QD):
             return np.zeros((0, len(embeddings_KD)))
-        texts_QD = self._encoder.read(texts)
         is_other_P = (texts_QD @ self._distractors_PD.T).max(axis=0) < self._alike
         if not is_other_P.any():
             raise MeasureError(
-                f"every distractor reads like one of {list(texts)}: raise alike above "
-                f"{self._alike:g}, or give other distractors"
+                f"every distractor reads like one of {[sound.text for sound in sounds]}: raise "
+                f"alike above {self._alike:g}, or give other distractors"
             )
         lengths_K = np.linalg.norm(embeddings_KD, axis=1, keepdims=True)
         heard_KD = embeddings_KD / np.maximum(lengths_K, 1e-9)
@@ -211,6 +223,22 @@ class TextGrounder:
         others_PK = self._distractors_PD[is_other_P] @ heard_KD.T.astype(np.float64)
         against_K = np.logaddexp.reduce(others_PK / self._temperature, axis=0)
         return np.exp(-np.logaddexp(0.0, against_K - own_QK))
+
+
+def in_frames(
+    presence_QK: NDArray[np.floating], features: Features, waveform: Waveform, hop_s: float
+) -> Floats:
+    """Presence (Q, T) in frames of ``hop_s`` seconds, from presence in windows.
+
+    A frame takes that of the window whose middle is nearest, so moments are known to about a
+    window's length; frames quieter than ``SILENCE_DBFS`` hold nothing.
+    """
+    frames_per_s = 1 / hop_s
+    num_frames = max(1, int(np.ceil(waveform.duration_s * frames_per_s)))
+    middles_s = (np.arange(num_frames) + 0.5) / frames_per_s
+    nearest_T = _nearest(features.starts_s + features.window_s / 2, middles_s)
+    presence_QT = presence_QK[:, nearest_T] * _sounds_at(waveform, num_frames, frames_per_s)
+    return presence_QT.astype(np.float32)
 
 
 def _nearest(places: NDArray[np.floating], moments: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -33,8 +33,9 @@ class TimingMetric:
     """Errors in seconds of found sounds and of the track's length; medians over an item's sounds.
 
     A sound's onset is when it is first heard, its duration runs to when it is last heard; which
-    stretch answers which mention is ``finding.place``'s to say. All errors are absolute, in
-    seconds, 0 or more, lower is better:
+    stretch answers which mention is ``finding.place``'s to say. A sound that is heard fewer times
+    than it is named answers none, so it is left out here. All errors are absolute, in seconds, 0
+    or more, lower is better:
 
     - ``onset_error_plan_s``, ``duration_error_plan_s``: against ``start_s`` and ``duration_s`` of
       the clip of the plan the track follows that tells the sound: the one whose caption shares most
@@ -125,7 +126,10 @@ class TimingMetric:
                 key="boundary_accuracy", title="Boundary accuracy", better="higher", detail=within
             ),
             _column(
-                key="planned", title="Planned", better="neither", detail="share of found sounds"
+                key="planned",
+                title="Planned",
+                better="neither",
+                detail=f"share of found sounds; {heard_by}",
             ),
             _column(
                 key="timing_resolution_s",

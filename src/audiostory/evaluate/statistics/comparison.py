@@ -19,6 +19,9 @@ from audiostory.errors import MeasureError
 from audiostory.evaluate.statistics.resampling import Draws, Interval, bootstrap
 from audiostory.evaluate.statistics.samples import Resampled
 
+FLIPS = 10_000
+"""Of the signs of items' differences; more than intervals need draws, since p-values are corrected
+for many tests."""
 _FLIPS_AT_ONCE = 1_000
 _ROUNDING = 1e-12  # relative: two sums of the same numbers in another order are equal
 
@@ -32,6 +35,8 @@ class Comparison:
     p_value: float
     """Of the bootstrap: how often a draw's difference strays from their mean by at least what the
     systems differ."""
+    least_p_value: float
+    """The least that ``p_value`` can be with so many draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,8 @@ class ScoreComparison(Comparison):
 
     flip_p_value: float
     """Of flipping the signs of the items' differences."""
+    least_flip_p_value: float
+    """The least that it can be with so many pairs and flips."""
     num_pairs: int
     """Items with a score of both systems: the only ones compared."""
     num_unpaired: int
@@ -75,7 +82,11 @@ def compare(
     draws = bootstrap(
         lambda items: first(items) - second(items), num_items, resamples=resamples, seed=seed
     )
-    return Comparison(difference=draws.interval(level, "centred"), p_value=_p_value(draws))
+    return Comparison(
+        difference=draws.interval(level, "centred"),
+        p_value=_p_value(draws),
+        least_p_value=1 / (1 + len(draws.values)),
+    )
 
 
 def compare_scores(
@@ -83,6 +94,7 @@ def compare_scores(
     second: Sequence[float | None],
     *,
     resamples: int = 1_000,
+    flips: int = FLIPS,
     seed: int = 0,
     level: float = 0.95,
 ) -> ScoreComparison:
@@ -93,7 +105,8 @@ def compare_scores(
     Args:
         first: the first system's scores, item by item; None where an item has none.
         second: the second's, for the same items in the same order.
-        resamples: how often items are drawn anew, and how often signs are flipped.
+        resamples: how often items are drawn anew.
+        flips: how often signs are flipped.
         seed: of both.
         level: confidence of the interval.
 
@@ -111,7 +124,9 @@ def compare_scores(
     return ScoreComparison(
         difference=draws.interval(level, "percentile"),
         p_value=_p_value(draws),
-        flip_p_value=sign_flip(differences, flips=resamples, seed=seed),
+        least_p_value=1 / (1 + len(draws.values)),
+        flip_p_value=sign_flip(differences, flips=flips, seed=seed),
+        least_flip_p_value=least_sign_flip(len(differences), flips=flips),
         num_pairs=len(differences),
         num_unpaired=len(first) - len(differences),
         wins=int((differences > 0).sum()),
@@ -145,7 +160,7 @@ def paired_differences(
     return differences
 
 
-def sign_flip(differences: ArrayLike, *, flips: int = 10_000, seed: int = 0) -> float:
+def sign_flip(differences: ArrayLike, *, flips: int = FLIPS, seed: int = 0) -> float:
     """Two-sided p-value of the mean difference being 0, by flipping the items' signs.
 
     All flips are tried where there are no more of them than ``flips`` (the p-value is then exact),
@@ -171,6 +186,14 @@ def sign_flip(differences: ArrayLike, *, flips: int = 10_000, seed: int = 0) -> 
         signs = 1.0 - 2.0 * rng.integers(2, size=size)
         reached += int((np.abs(signs @ moving) >= observed).sum())
     return (1 + reached) / (1 + flips)
+
+
+def least_sign_flip(num_items: int, *, flips: int = FLIPS) -> float:
+    """The least p-value that ``sign_flip`` can give of so many items: where all differ one way.
+
+    Five items have 32 flips, of which two are as far from 0 as they can be: 0.0625.
+    """
+    return 2.0 / 2**num_items if 2**num_items <= flips else 1 / (1 + flips)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

@@ -1,30 +1,22 @@
-"""A system asked about every recording of a set, and how well what it says agrees with people.
+"""How well what a system says about a set agrees with people, with intervals.
 
-Source: AudioStory Sec. 5.3, Table 2. A captioner or an answerer is any callable; nothing here
-knows a model. Predictions are kept in a file, so that an interrupted run goes on, and so that
-metrics that were missing (``jars``) can be computed later from the same texts.
+Source: AudioStory Sec. 5.3, Table 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiostory.audio.waveform import Waveform
 from audiostory.data.sets.item import ItemSet
 from audiostory.data.sets.question import QuestionSet
-from audiostory.errors import CorpusError
 from audiostory.evaluate.statistics.resampling import Interval
 from audiostory.evaluate.understanding.answers import Protocol, score_answers
+from audiostory.evaluate.understanding.asking import check_captioned
 from audiostory.evaluate.understanding.captions import num_silent, pairs_of, score_captions
-from audiostory.evaluate.understanding.predictions import Asked, Progress, predict
+from audiostory.evaluate.understanding.predictions import Asked
 from audiostory.evaluate.understanding.score import Score
-
-Captioner = Callable[[Waveform], str]
-"""Says in a sentence what is heard."""
-Answerer = Callable[[Waveform, str], str]
-"""Answers a question about what is heard; ``""`` is no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,71 +37,6 @@ class Understanding:
     measured: tuple[Measured, ...]
     notes: tuple[str, ...]
     """Of the set, and on what the system left open: what a reader of the numbers has to know."""
-
-
-def caption_set(
-    captioner: Captioner,
-    items: ItemSet,
-    path: Path,
-    *,
-    system: str,
-    progress: Progress | None = None,
-) -> dict[str, str]:
-    """A system's captions of a set's references, by item.
-
-    Args:
-        captioner: the system.
-        items: a set with captions and references; of AudioCaps and Clotho, the choice ``first``.
-        path: file of predictions, begun or gone on with (``predictions.predict``).
-        system: what names the system, its weights and its prompt.
-        progress: told after every item.
-
-    Raises:
-        CorpusError: if an item has no captions or no reference.
-        OutputError: if the file cannot be gone on with or written.
-    """
-    _check_captioned(items)
-
-    def say(index: int) -> str:
-        reference = items.reference_of(items.items[index])
-        if reference is None:
-            raise CorpusError(f"{items.items[index].id} has no reference: nothing can be heard")
-        return captioner(reference)
-
-    asked = Asked(task="captions", set=items.name, version=items.version, system=system)
-    ids = [item.id for item in items.items]
-    return predict(asked, ids, say, path, progress=progress)
-
-
-def answer_set(
-    answerer: Answerer,
-    questions: QuestionSet,
-    path: Path,
-    *,
-    system: str,
-    progress: Progress | None = None,
-) -> dict[str, str]:
-    """A system's answers to a set's questions, by question.
-
-    Args:
-        answerer: the system.
-        questions: the set.
-        path: file of predictions, begun or gone on with (``predictions.predict``).
-        system: what names the system, its weights and its prompt.
-        progress: told after every question.
-
-    Raises:
-        CorpusError: if a recording cannot be read.
-        OutputError: if the file cannot be gone on with or written.
-    """
-
-    def say(index: int) -> str:
-        question = questions.questions[index]
-        return answerer(questions.audio_of(question), question.text)
-
-    asked = Asked(task="answers", set=questions.name, version=questions.version, system=system)
-    ids = [question.id for question in questions.questions]
-    return predict(asked, ids, say, path, progress=progress)
 
 
 def measure_captions(
@@ -136,7 +63,7 @@ def measure_captions(
         MeasureError: if captions and items are not the same, or cannot be compared.
         MissingExtraError: if pycocoevalcap is not installed.
     """
-    _check_captioned(items)
+    check_captioned(items)
     pairs = pairs_of(captions, {item.id: item.captions for item in items.items})
     scores = score_captions(pairs, java=java)
     notes = [*items.notes]
@@ -197,13 +124,3 @@ def _measured(scores: Sequence[Score], resamples: int, seed: int) -> tuple[Measu
         )
         for one in scores
     )
-
-
-def _check_captioned(items: ItemSet) -> None:
-    """CorpusError if a set cannot be captioned."""
-    bare = [item.id for item in items.items if not item.captions]
-    if bare:
-        raise CorpusError(
-            f"{len(bare)} items of {items.name} have no captions to compare with "
-            f"({', '.join(bare[:3])}): take a captioned set, such as audiocaps or clotho"
-        )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from audiostory.evaluate.benchmark.folder import Question
+from audiostory.evaluate.benchmark.marks import Difference
 from audiostory.evaluate.benchmark.report.page_tables import (
     headings,
     section_columns,
@@ -13,9 +14,9 @@ from audiostory.evaluate.benchmark.report.page_tables import (
 from audiostory.evaluate.benchmark.report.tables import EMBEDDED_WARNING, markdown
 from audiostory.evaluate.benchmark.results import (
     Cell,
-    Difference,
     ReportConfig,
     Results,
+    Stratum,
     SystemResults,
 )
 from audiostory.evaluate.benchmark.suite import Skipped
@@ -32,7 +33,14 @@ def system(name, fad, coverage, **fields):
     cells = {
         "fad": Cell(value=fad, low=fad - 0.1, high=fad + 0.1, num_items=4),
         "coverage": Cell(
-            value=coverage, low=0.1, high=0.9, num_items=3, by_stratum={"easy": 0.9, "hard": 0.2}
+            value=coverage,
+            low=0.1,
+            high=0.9,
+            num_items=3,
+            by_stratum={
+                "easy": Stratum(value=0.9, num_items=2, low=0.8, high=1.0),
+                "hard": Stratum(value=0.2, num_items=1),
+            },
         ),
     }
     given = {"num_answered": 4, "refusals": {}, "duration_s": 120.0, "cells": cells}
@@ -50,6 +58,7 @@ def results(**fields) -> Results:
         high=0.5,
         p_value=0.4,
         num_items=4,
+        least_p_value=0.001,
     )
     given = {
         "set_name": "rains",
@@ -60,7 +69,7 @@ def results(**fields) -> Results:
         ),
         "columns": (FAD, COVERAGE, OWN),
         "systems": (system("ours", 1.0, 0.8), system("theirs", 2.0, 0.9)),
-        "differences": (pair,),
+        "differences": (pair, replace(pair, column="coverage")),
         "skipped": (Skipped(metric="KAD", reason="name --protocol standard"),),
         "encoders": (),
         "config": ReportConfig(),
@@ -82,7 +91,10 @@ def test_headings_say_what_makes_a_number_comparable():
     titles = Reader(tables_html(results())).titles
     assert titles["FAD ↓"] == "Lower is better. N = 4. vggish.pth 123. Source: Eq. 1."
     assert titles["CLAP ↑"] == "Not measured in this report."
-    assert titles["Coverage ↑"] == "Higher is better. N = 3."
+    assert titles["Coverage ↑"] == (
+        "Higher is better. N = 3. Systems have it for different items: marks go by the items that "
+        "both of two systems have, not by the means shown."
+    )
 
 
 def test_embedded_numbers_stand_apart_under_a_warning_and_never_in_the_paper_s_tables():
@@ -115,7 +127,7 @@ def test_means_by_kind_stand_under_their_kind_and_system():
     groups, head, row = Reader(tables_html(results())).tables["Means by kind of question"]
     assert groups == ["", "easy", "hard"]
     assert head == ["column", "ours", "theirs", "ours", "theirs"]
-    assert row == ["Coverage ↑", "0.900", "0.900", "0.200", "0.200"]
+    assert row == ["Coverage ↑", *["0.900 0.800 to 1.000, N = 2"] * 2, *["0.200 N = 1"] * 2]
 
 
 def test_differences_of_two_systems_have_an_interval_and_a_p_value():
@@ -123,6 +135,11 @@ def test_differences_of_two_systems_have_an_interval_and_a_p_value():
         "Quality: every two systems on the items that both answered"
     ]
     assert row == ["FAD", "ours less theirs", "-1.000 -2.000 to 0.500", "0.400", "4"]
+
+
+def test_the_page_says_what_no_test_can_decide():
+    pairs = tuple(replace(one, least_p_value=0.06) for one in results().differences)
+    assert "No two systems can be told apart in FAD" in tables_html(results(differences=pairs))
 
 
 def test_what_is_missing_is_listed_once_for_each_reason():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from audiostory.evaluate.benchmark.folder import Question
+from audiostory.evaluate.benchmark.marks import Difference
 from audiostory.evaluate.benchmark.report.tables import (
     EMBEDDED_WARNING,
     comma_separated,
@@ -13,9 +14,9 @@ from audiostory.evaluate.benchmark.report.tables import (
 )
 from audiostory.evaluate.benchmark.results import (
     Cell,
-    Difference,
     ReportConfig,
     Results,
+    Stratum,
     SystemResults,
 )
 from audiostory.evaluate.benchmark.suite import Skipped
@@ -31,7 +32,14 @@ def system(name, fad, coverage, **fields):
     cells = {
         "fad": Cell(value=fad, low=fad - 0.1, high=fad + 0.1, num_items=4),
         "coverage": Cell(
-            value=coverage, low=0.1, high=0.9, num_items=3, by_stratum={"easy": 0.9, "hard": 0.2}
+            value=coverage,
+            low=0.1,
+            high=0.9,
+            num_items=3,
+            by_stratum={
+                "easy": Stratum(value=0.9, num_items=2, low=0.8, high=1.0),
+                "hard": Stratum(value=0.2, num_items=1),
+            },
         ),
     }
     given = {
@@ -55,6 +63,7 @@ def results(**fields):
         high=0.5,
         p_value=0.4,
         num_items=4,
+        least_p_value=0.001,
     )
     given = {
         "set_name": "rains",
@@ -69,7 +78,7 @@ def results(**fields):
             system("ours", 1.0, 0.75),
             system("theirs", 2.0, 0.25, refusals={"q3": "too\nlong | to make"}),
         ),
-        "differences": (pair,),
+        "differences": (pair, replace(pair, column="coverage")),
         "skipped": (Skipped(metric="KL_passt", reason="pip install hear21passt"),),
         "encoders": (),
         "config": ReportConfig(),
@@ -97,6 +106,45 @@ def test_a_system_that_cannot_be_told_from_the_best_is_marked():
     assert "2.000†" not in markdown(results(differences=(differs,)))
 
 
+def test_a_mark_that_does_not_go_by_the_means_shown_says_so_and_none_says_why():
+    pair = replace(results().differences[0], difference=1.0, num_items=2)
+    text = markdown(results(differences=(pair,)))
+    assert "**2.000**" in text
+    assert "1.000†" in text
+    assert "marks go by the items that both of two systems have" in text
+    alone = markdown(results(differences=()))
+    assert "**2.000**" not in alone
+    assert "no system is marked: ours and theirs cannot be compared" in alone
+
+
+def test_what_no_test_can_decide_is_said_with_what_it_takes():
+    pairs = tuple(replace(one, least_p_value=0.06) for one in results().differences)
+    text = markdown(results(differences=pairs))
+    assert (
+        "No two systems can be told apart in FAD: with 1000 draws and 1 pair of systems no p can "
+        "be below 0.06: report with --resamples 20 or more, or compare fewer systems." in text
+    )
+    assert "in Coverage: with so few items and 1 pair of systems" in text
+    assert "can be told apart in" not in markdown(results())
+
+
+def test_a_column_of_the_paper_says_which_of_ours_stands_for_it():
+    mert = replace(FAD, key="fd_mert", title="FD (MERT)")
+    head = row(markdown(results(columns=(mert, FAD))), "| Table 3")
+    assert "| FD: FD (MERT) ↓ |" in head
+    assert "| FAD ↓ |" in head
+    panns = replace(FAD, key="fd", title="FD (PANNs)")
+    head = row(markdown(results(columns=(mert, panns))), "| Table 3")
+    assert "| FD: FD (PANNs) ↓ |" in head
+
+
+def test_items_that_are_not_answered_or_measured_yet_are_counted():
+    late = system("late", 1.0, 0.5, num_answered=3, unmeasured={"coverage": 2, "fad": 2})
+    text = markdown(results(systems=(late,)))
+    assert "late has not answered 1 of 4 items yet" in text
+    assert "late: 2 of 3 answers are not measured yet in Coverage, FAD: run it again" in text
+
+
 def test_every_column_says_how_many_items_and_what_it_is():
     assert "- FAD: N = 4; vggish.pth 123 [Eq. 1]" in markdown(results())
 
@@ -117,7 +165,7 @@ def test_nothing_that_is_missing_goes_unsaid():
 def test_scores_are_broken_down_by_kind_of_question():
     text = markdown(results())
     assert "| system | Coverage easy | Coverage hard |" in text
-    assert "| ours | 0.900 | 0.200 |" in text
+    assert "| ours | 0.900 (0.800 to 1.000, N = 2) | 0.200 (N = 1) |" in text
 
 
 def test_tables_of_numbers_can_be_read_by_programs():

@@ -56,7 +56,7 @@ def test_the_same_folders_give_the_same_bytes_wherever_they_lie(benchmark, tmp_p
 def test_the_json_holds_all_that_is_known(benchmark):
     results, _, _ = benchmark
     found = json.loads(report_json(results))
-    assert (found["format"], found["version"]) == ("audiostory.report", 1)
+    assert (found["format"], found["version"]) == ("audiostory.report", 2)
     assert [one["card"]["system"] for one in found["systems"]] == [OURS, "brief", "reference"]
     ours = found["systems"][0]
     assert ours["cells"]["peak"]["value"] == results.systems[0].cells["peak"].value
@@ -64,7 +64,7 @@ def test_the_json_holds_all_that_is_known(benchmark):
     assert found["systems"][1]["scores"]["peak"][1] is None
     assert list(found["systems"][1]["refusals"]) == ["item-1"]
     peak = next(one for one in results.columns if one.key == "peak")
-    assert found["best"]["peak"] == list(results.best(peak))
+    assert found["best"]["peak"] == list(results.marks(peak).best)
     assert len(found["differences"]) == len(results.differences)
     assert [one["id"] for one in found["questions"]] == ["item-0", "item-1", "item-2"]
     assert found["not_finite"] == {}

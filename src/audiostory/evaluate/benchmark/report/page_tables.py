@@ -1,27 +1,41 @@
 """The tables of the report as HTML that can be read without a script.
 
-The same tables as ``tables.markdown``, in the same order. Every heading of a column carries what
-makes its numbers comparable, and every table is followed by the same in words.
+The same tables as ``tables.markdown``, in the same order. Every heading of a column carries all
+that makes its numbers comparable; the notes under a table refer to the list of encoders instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
 
+from audiostory.evaluate.benchmark.marks import Difference
+from audiostory.evaluate.benchmark.report.notes import (
+    HEARD,
+    by_source,
+    detail_of,
+    encoder_list,
+    encoder_numbers,
+    of_source,
+)
 from audiostory.evaluate.benchmark.report.tables import (
     EMBEDDED_WARNING,
     NONE,
     TABLE_1,
     TABLE_3,
     PaperColumn,
+    gaps,
     headings,
     longest,
     measured,
     number,
+    of_kind,
+    out_of_reach,
+    paper_title,
     parted,
 )
-from audiostory.evaluate.benchmark.results import Difference, Results, SystemResults
+from audiostory.evaluate.benchmark.results import Results, Stratum, SystemResults
 from audiostory.evaluate.metric import Column
 
 ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
@@ -34,7 +48,7 @@ WAYS = {
 
 def tables_html(results: Results) -> str:
     """All tables, what is missing, and how to read them."""
-    parts = [_systems(results), _paper(results)]
+    parts = [_systems(results), _paper(results), _encoders(results)]
     parts += [_section(results, key, heading) for key, heading in headings(results).items()]
     parts += [_strata(results), _left_out(results), _reading(results)]
     return "\n".join(part for part in parts if part)
@@ -77,7 +91,7 @@ def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> 
     heads = ['<th scope="col">system</th>']
     for wanted, column in zip(layout, shown, strict=True):
         about = "Not measured in this report." if column is None else _about(results, column)
-        heads.append(_heading(wanted.title, about))
+        heads.append(_heading(paper_title(wanted, column), about))
     heads.append(_heading("Max. Duration ↑", "The longest track that the system makes."))
     rows = [
         [
@@ -90,6 +104,19 @@ def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> 
         for system in results.systems
     ]
     return _table(results, f"{name} of the paper: its columns", "".join(heads), rows)
+
+
+def _encoders(results: Results) -> str:
+    """Every encoder that a column refers to, once."""
+    listed = "".join(
+        f"<dt>{escape(number)}</dt><dd>{escape(line)}</dd>"
+        for number, line in encoder_list(results)
+    )
+    if not listed:
+        return ""
+    return (
+        f'<section><h2>Encoders</h2><p class="note">{escape(HEARD)}</p><dl>{listed}</dl></section>'
+    )
 
 
 def _section(results: Results, section: str, heading: str) -> str:
@@ -115,14 +142,24 @@ def _part(results: Results, title: str, heading: str, columns: Sequence[Column])
         for one in columns
     ]
     rows = [[_cell(results, system, one) for one in columns] for system in results.systems]
-    about = "".join(
-        f"<dt>{escape(one.title)}</dt><dd>{escape(_about(results, one))}</dd>" for one in columns
-    )
     return (
         f"{_table(results, title or heading, ''.join(heads), rows, is_seen=bool(title))}"
         f"<details><summary>What these columns are</summary>"
-        f"<dl>{about}</dl></details>"
+        f"<dl>{_notes(results, columns)}</dl></details>"
     )
+
+
+def _notes(results: Results, columns: Sequence[Column]) -> str:
+    """The headings of a table in words, without what stands elsewhere once for several of them."""
+    numbers = encoder_numbers(results)
+    notes: list[tuple[str, str]] = []
+    for shared, run in by_source(columns):
+        for one in run:
+            source = "" if shared else one.source
+            brief = replace(one, detail=detail_of(one, numbers), source=source)
+            notes.append((one.title, _about(results, brief)))
+        notes += [(of_source(run), f"{shared}.")] if shared else []
+    return "".join(f"<dt>{escape(title)}</dt><dd>{escape(about)}</dd>" for title, about in notes)
 
 
 def _heading(title: str, about: str) -> str:
@@ -137,14 +174,16 @@ def _about(results: Results, column: Column) -> str:
     warnings = [f"Careful: {one}." for one in dict.fromkeys(c.warning for c in cells) if one]
     source = f"Source: {column.source}." if column.source else ""
     detail = f"{column.detail.rstrip('.')}." if column.detail else ""
-    return " ".join(filter(None, (WAYS[column.better], items, detail, source, *warnings)))
+    remark = results.marks(column).remark
+    marks = f"{remark[0].upper()}{remark[1:]}." if remark else ""
+    return " ".join(filter(None, (WAYS[column.better], items, detail, source, *warnings, marks)))
 
 
 def _cell(results: Results, system: SystemResults, column: Column) -> str:
     cell = system.cells.get(column.key)
     if cell is None:
         return _empty(system.missing.get(column.key, "not measured"))
-    best = results.best(column)
+    best = results.marks(column).best
     value = number(cell.value, column)
     if best and system.card.system == best[0]:
         value = f"<strong>{value}</strong>"
@@ -246,23 +285,19 @@ def _stratum_row(results: Results, column: Column, strata: Sequence[str]) -> str
     for stratum in strata:
         for system in results.systems:
             cell = system.cells.get(column.key)
-            means = cell.by_stratum if cell is not None else {}
-            known = number(means[stratum], column) if stratum in means else None
-            cells.append(f"<td>{known}</td>" if known else _empty("no item has a score"))
+            known = cell.by_stratum.get(stratum) if cell is not None else None
+            cells.append(_of_kind(known, column) if known else _empty("no item has a score"))
     title = f"{column.title} {ARROWS[column.better]}".strip()
     return f'<tr><th scope="row">{escape(title)}</th>{"".join(cells)}</tr>'
 
 
+def _of_kind(stratum: Stratum, column: Column) -> str:
+    value, _, behind = of_kind(stratum, column).partition(" ")
+    return f"<td>{value}<small>{behind.strip('()')}</small></td>"
+
+
 def _left_out(results: Results) -> str:
-    titles = {column.key: column.title for column in results.columns}
-    lines = [f"{one.metric} is not measured: {one.reason}" for one in results.skipped]
-    for system in results.systems:
-        name = system.card.system
-        by_reason: dict[str, list[str]] = {}
-        for key, reason in system.missing.items():
-            by_reason.setdefault(reason, []).append(titles.get(key, key))
-        lines += [f"{name} has no {', '.join(keys)}: {why}" for why, keys in by_reason.items()]
-        lines += [f"{name} did not answer {k}: {why}" for k, why in system.refusals.items()]
+    lines = gaps(results)
     if not lines:
         return ""
     listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
@@ -273,7 +308,8 @@ def _reading(results: Results) -> str:
     level, draws = results.config.level, results.config.resamples
     return (
         f'<p class="reading">Small figures: {level:.0%} intervals from {draws} draws of items. '
-        "<strong>Bold</strong>: best. †: cannot be told from the best (p corrected after Holm for "
-        "all pairs of a column). The references take no part in that. Headings say more when they "
-        "are pointed at, or reached with Tab.</p>"
+        "<strong>Bold</strong>: best, on the items that it and another system both have. †: cannot "
+        "be told from the best (p corrected after Holm for all pairs of a column). The references "
+        "take no part in that. Headings say more when they are pointed at, or reached with Tab."
+        f"{''.join(f' {escape(line)}' for line in out_of_reach(results))}</p>"
     )

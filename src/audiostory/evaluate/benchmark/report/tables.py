@@ -1,6 +1,7 @@
 """Results as Markdown and CSV: one row a system, every column with what makes it comparable.
 
-The first table has the paper's columns, in the paper's order; then one table for each section.
+The first table has the paper's columns, in the paper's order; then one table for each section, and
+under it notes, which refer to the list of encoders above.
 A number stands with its interval; bold is the best system, a dagger one that cannot be told from
 the best. Numbers of the embedded evaluator stand in a section of their own, never in the paper's.
 """
@@ -12,7 +13,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audiostory.evaluate.benchmark.results import Cell, Results, SystemResults
+from audiostory.evaluate.benchmark.report.notes import (
+    HEARD,
+    by_source,
+    detail_of,
+    encoder_list,
+    encoder_numbers,
+    of_source,
+)
+from audiostory.evaluate.benchmark.results import Cell, Results, Stratum, SystemResults
 from audiostory.evaluate.metric import Column
 
 NONE = "–"
@@ -63,7 +72,7 @@ TABLE_1 = (
 )
 """Long audio (Table 1); the paper's last column, the longest track, is added to every table."""
 TABLE_3 = (
-    PaperColumn("FD_openl3 ↓", ("fd_openl3",)),
+    PaperColumn("FD_openl3 ↓", ("fd_openl3", "fd_openl3_44k")),
     PaperColumn("KL_passt ↓", ("kl_passt",)),
     PaperColumn("FD ↓", ("fd", "fd_mert")),
     PaperColumn("FAD ↓", ("fad",)),
@@ -99,6 +108,7 @@ def markdown(results: Results) -> str:
     lines += ["", "## In the layout of the paper", ""]
     for name, layout in (("Table 1", TABLE_1), ("Table 3", TABLE_3)):
         lines += [*_paper_table(results, name, layout), ""]
+    lines += _encoders(results)
     for section, heading in headings(results).items():
         columns = [one for one in results.columns if one.section == section]
         if columns:
@@ -110,11 +120,20 @@ def markdown(results: Results) -> str:
     lines += _strata(results) + _left_out(results)
     level, draws = results.config.level, results.config.resamples
     lines += [
-        f"In parentheses: {level:.0%} intervals from {draws} draws of items. **Bold**: best. "
-        "†: cannot be told from the best (p corrected after Holm for all pairs of a column). "
-        "The references take no part in that.",
+        f"In parentheses: {level:.0%} intervals from {draws} draws of items. **Bold**: best, on "
+        "the items that it and another system both have. †: cannot be told from the best (p "
+        "corrected after Holm for all pairs of a column). The references take no part in that.",
+        *(f"\n{_plain(line)}" for line in out_of_reach(results)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def out_of_reach(results: Results) -> list[str]:
+    """Columns in which no two systems could be told apart, with what it takes."""
+    return [
+        f"No two systems can be told apart in {', '.join(one.title for one in columns)}: {why}."
+        for why, columns in results.too_few().items()
+    ]
 
 
 def _systems(results: Results) -> list[str]:
@@ -139,7 +158,7 @@ def longest(system: SystemResults) -> str:
 
 def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> list[str]:
     shown = [measured(results, column) for column in layout]
-    titles = [column.title for column in layout]
+    titles = [paper_title(*each) for each in zip(layout, shown, strict=True)]
     lines = [
         f"| {name} | {' | '.join(titles)} | Max. Duration ↑ |",
         "|---" * (len(titles) + 2) + "|",
@@ -152,7 +171,16 @@ def _paper_table(results: Results, name: str, layout: Sequence[PaperColumn]) -> 
 
 def measured(results: Results, wanted: PaperColumn) -> Column | None:
     """The column of ours that stands for a paper's; None where it was not measured."""
-    return next((one for one in results.columns if one.key in wanted.keys), None)
+    found = {one.key: one for one in results.columns}
+    return next((found[key] for key in wanted.keys if key in found), None)
+
+
+def paper_title(wanted: PaperColumn, column: Column | None) -> str:
+    """The paper's title, and which of ours stands for it where that goes by another."""
+    name, _, arrow = wanted.title.rpartition(" ")
+    if column is None or column.title == name:
+        return wanted.title
+    return f"{name}: {column.title} {arrow}"
 
 
 def _table(results: Results, columns: Sequence[Column]) -> list[str]:
@@ -170,7 +198,7 @@ def _cell(results: Results, system: SystemResults, column: Column) -> str:
     if cell is None:
         return NONE
     text = number(cell.value, column)
-    best = results.best(column)
+    best = results.marks(column).best
     if best and system.card.system == best[0]:
         text = f"**{text}**"
     elif system.card.system in best:
@@ -184,16 +212,33 @@ def number(value: float, column: Column) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
+def _encoders(results: Results) -> list[str]:
+    """Every encoder that a column refers to, once."""
+    listed = [f"- {number}: {_plain(line)}" for number, line in encoder_list(results)]
+    return ["## Encoders", "", HEARD, "", *listed, ""] if listed else []
+
+
 def _explained(results: Results, columns: Sequence[Column]) -> list[str]:
     """What each column is, and how many items are behind it."""
-    lines = []
-    for column in columns:
-        known = [one.cells[column.key] for one in results.systems if column.key in one.cells]
-        source = f" [{column.source}]" if column.source else ""
-        lines.append(f"- {column.title}: {items_behind(known)}; {_plain(column.detail)}{source}")
-        warnings = dict.fromkeys(cell.warning for cell in known if cell.warning)
-        lines += [f"  - **careful**: {_plain(warning)}" for warning in warnings]
+    lines: list[str] = []
+    for shared, run in by_source(columns):
+        for column in run:
+            lines += _note(results, column, "" if shared else column.source)
+        lines += [f"- {of_source(run)}: {_plain(shared)}"] if shared else []
     return lines
+
+
+def _note(results: Results, column: Column, source: str) -> list[str]:
+    known = [one.cells[column.key] for one in results.systems if column.key in one.cells]
+    detail = _plain(detail_of(column, encoder_numbers(results)))
+    about = "; ".join(filter(None, (items_behind(known), detail)))
+    warnings = dict.fromkeys(cell.warning for cell in known if cell.warning)
+    remark = results.marks(column).remark
+    return [
+        f"- {column.title}: {about}{f' [{source}]' if source else ''}",
+        *(f"  - **careful**: {_plain(warning)}" for warning in warnings),
+        *([f"  - {_plain(remark)}"] if remark else []),
+    ]
 
 
 def items_behind(cells: Sequence[Cell]) -> str:
@@ -224,28 +269,55 @@ def _strata(results: Results) -> list[str]:
         cells = []
         for column in columns:
             cell = system.cells.get(column.key)
-            means = cell.by_stratum if cell else {}
-            cells += [number(means[one], column) if one in means else NONE for one in strata]
+            known = cell.by_stratum if cell else {}
+            cells += [of_kind(known[one], column) if one in known else NONE for one in strata]
         lines.append(f"| {system.card.system} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
+def of_kind(stratum: Stratum, column: Column) -> str:
+    """The mean over the items of one kind, its interval, and how many they are."""
+    if stratum.low is None or stratum.high is None:
+        return f"{number(stratum.value, column)} (N = {stratum.num_items})"
+    low, high = number(stratum.low, column), number(stratum.high, column)
+    return f"{number(stratum.value, column)} ({low} to {high}, N = {stratum.num_items})"
+
+
 def _left_out(results: Results) -> list[str]:
-    lines = [f"- {one.metric} is not measured: {_plain(one.reason)}" for one in results.skipped]
-    for system in results.systems:
-        titles = {column.key: column.title for column in results.columns}
-        by_reason: dict[str, list[str]] = {}
-        for key, reason in system.missing.items():
-            by_reason.setdefault(_plain(reason), []).append(titles.get(key, key))
-        lines += [
-            f"- {system.card.system} has no {', '.join(missing)}: {reason}"
-            for reason, missing in by_reason.items()
-        ]
-        lines += [
-            f"- {system.card.system} did not answer {item}: {_plain(reason)}"
-            for item, reason in system.refusals.items()
-        ]
+    lines = [f"- {_plain(line)}" for line in gaps(results)]
     return ["## What is missing", "", *lines, ""] if lines else []
+
+
+def gaps(results: Results) -> list[str]:
+    """Everything that is missing in the report, and why."""
+    lines = [f"{one.metric} is not measured: {one.reason}" for one in results.skipped]
+    for system in results.systems:
+        lines += _gaps_of(system, results)
+    return lines
+
+
+def _gaps_of(system: SystemResults, results: Results) -> list[str]:
+    name, total = system.card.system, len(results.questions)
+    titles = {column.key: column.title for column in results.columns}
+    by_reason: dict[str, list[str]] = {}
+    for key, reason in system.missing.items():
+        by_reason.setdefault(reason, []).append(titles.get(key, key))
+    lines = [f"{name} has no {', '.join(those)}: {why}" for why, those in by_reason.items()]
+    if num_open := total - system.num_answered - len(system.refusals):
+        lines.append(
+            f"{name} has not answered {num_open} of {total} items yet: another process is at work "
+            "on them, or the run was stopped; run it again"
+        )
+    by_number: dict[int, list[str]] = {}
+    for key, num_items in system.unmeasured.items():
+        by_number.setdefault(num_items, []).append(titles.get(key, key))
+    lines += [
+        f"{name}: {num_items} of {system.num_answered} answers are not measured yet in "
+        f"{', '.join(those)}: run it again"
+        for num_items, those in by_number.items()
+    ]
+    lines += [f"{name} did not answer {one}: {why}" for one, why in system.refusals.items()]
+    return lines
 
 
 def _plain(text: str) -> str:

@@ -15,11 +15,12 @@ took. ``report.json`` is one object:
 - ``format``: ``audiostory.report``; ``version``: of this layout.
 - ``set_name``, ``set_version``, ``set_notes``, ``questions``: what was asked.
 - ``columns``: the numbers, as ``metric.Column``; ``encoders``: who heard the tracks.
-- ``systems``: for each its ``card``, ``num_answered``, ``refusals``, ``duration_s``, ``cells`` and
-  ``missing`` by column, and ``scores`` by column, one for each question in order; null where an
-  item has none.
-- ``differences``: of every two systems; ``best``: by column the systems that no other beats for
-  certain, the best first.
+- ``systems``: for each its ``card``, ``num_answered``, ``refusals``, ``duration_s``, ``cells``,
+  ``missing`` and ``unmeasured`` by column, and ``scores`` by column, one for each question in
+  order; null where an item has none.
+- ``differences``: of every two systems; ``uncompared``: those that could not be compared.
+- ``best``: by column the best system, then those that cannot be told from it; ``remarks``: by
+  column why there is none, or what it goes by (``benchmark.marks``).
 - ``skipped``: what was not measured; ``config``: how intervals were computed.
 - ``not_finite``: by place, the numbers that JSON cannot say ("nan", "inf", "-inf"); they are null
   where they belong.
@@ -47,7 +48,7 @@ from audiostory.evaluate.benchmark.results import Results
 from audiostory.evaluate.benchmark.run import Progress
 
 REPORT_FORMAT = "audiostory.report"
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 """Raised when a program that reads ``report.json`` would have to change."""
 
 
@@ -92,8 +93,12 @@ def write_report(
 def report_json(results: Results) -> str:
     """Everything in the results, as ``report.json`` holds it."""
     not_finite: dict[str, str] = {}
-    best = {column.key: results.best(column) for column in results.columns}
-    values = _plain(asdict(results) | {"best": best}, "", not_finite)
+    marks = {column.key: results.marks(column) for column in results.columns}
+    more = {
+        "best": {key: one.best for key, one in marks.items()},
+        "remarks": {key: one.remark for key, one in marks.items() if one.remark},
+    }
+    values = _plain(asdict(results) | more, "", not_finite)
     head = {"format": REPORT_FORMAT, "version": REPORT_VERSION}
     whole = head | values | {"not_finite": not_finite}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audiostory.evaluate.bench.run import BenchReport, Timing
+from audiostory.evaluate.speed.run import BenchReport, Timing
 
 COLUMNS = (
     "schedule", "wall", "faster", "first clip", "planning", "tokens/s", "rendering",

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiostory.evaluate.bench.meter import Stopwatch
-from audiostory.evaluate.bench.subject import Subject
+from audiostory.evaluate.speed.meter import Stopwatch
+from audiostory.evaluate.speed.subject import Subject
 from audiostory.generate.ahead import SoundingAhead
 from audiostory.generate.clip_store import MemoryStore
 from audiostory.generate.conditions import ReadingLimits

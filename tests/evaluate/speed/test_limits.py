@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from audiostory.evaluate.bench.limits import (
+from audiostory.evaluate.speed.limits import (
     arithmetic,
     bandwidth,
     best_time,

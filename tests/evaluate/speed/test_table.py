@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from audiostory.evaluate.bench.run import BenchReport, Limits, Timing
-from audiostory.evaluate.bench.table import COLUMNS, markdown
+from audiostory.evaluate.speed.run import BenchReport, Limits, Timing
+from audiostory.evaluate.speed.table import COLUMNS, markdown
 
 TIMING = Timing(
     schedule="ours",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from audiostory.evaluate.bench.limits import synchronize
+from audiostory.evaluate.speed.limits import synchronize
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"

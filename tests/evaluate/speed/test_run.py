@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from audiostory.evaluate.bench.run import latents_error, median, timing_of
-from audiostory.evaluate.bench.schedules import Told
+from audiostory.evaluate.speed.run import latents_error, median, timing_of
+from audiostory.evaluate.speed.schedules import Told
 
 
 def told(total_s: float, *, peak: int | None = 100, latents=None) -> Told:

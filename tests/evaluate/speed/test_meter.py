@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from audiostory.evaluate.bench.meter import CLEAR, Stopwatch, peak_of, reset_peak
+from audiostory.evaluate.speed.meter import CLEAR, Stopwatch, peak_of, reset_peak
 
 CPU = torch.device("cpu")
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from audiostory.evaluate.bench import schedules
-from audiostory.evaluate.bench.subject import Subject, story_of_length
+from audiostory.evaluate.speed import schedules
+from audiostory.evaluate.speed.subject import Subject, story_of_length
 from audiostory.generate.released.sound import ReleasedSettings
 from audiostory.story.format import render
 from audiostory.story.grammar import slots_of

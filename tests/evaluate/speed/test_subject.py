@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from audiostory.errors import ConfigError
-from audiostory.evaluate.bench.subject import (
+from audiostory.evaluate.speed.subject import (
     MINI,
     SUBJECTS,
     random_model,

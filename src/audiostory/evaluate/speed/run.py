@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from audiostory.evaluate.bench.limits import (
+from audiostory.evaluate.speed.limits import (
     arithmetic,
     bandwidth,
     best_time,
     bytes_per_token,
     operations,
 )
-from audiostory.evaluate.bench.schedules import SCHEDULES, Told
-from audiostory.evaluate.bench.subject import Subject
+from audiostory.evaluate.speed.schedules import SCHEDULES, Told
+from audiostory.evaluate.speed.subject import Subject
 from audiostory.generate.released.sound import ReleasedSettings
 from audiostory.generate.sounding import settings_of
 
