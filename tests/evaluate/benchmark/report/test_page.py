@@ -98,7 +98,7 @@ def test_json_in_a_script_comes_back_as_it_was(text):
 def test_tables_notes_and_descriptions_are_there_without_a_script(html):
     reader = Reader(re.sub(r"<(script|style).*?</\1>|<!doctype html>", "", html, flags=re.DOTALL))
     assert reader.tables["Systems"][1][:3] == [OURS, "weights of <unknown> & more", "6 of 6"]
-    assert "FD (embedded)" in reader.tables["Embedded evaluator"][0][1]
+    assert "FD (embedded)" in reader.tables["Shipped ears"][0][1]
     assert "A &lt;note&gt;." in html
     assert "<noscript>" in html
 

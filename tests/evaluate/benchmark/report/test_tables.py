@@ -151,8 +151,8 @@ def test_every_column_says_how_many_items_and_what_it_is():
 
 def test_numbers_of_the_embedded_evaluator_are_told_apart():
     text = markdown(results())
-    assert text.index("## Embedded evaluator") < text.index(EMBEDDED_WARNING)
-    assert "FD (embedded)" not in text[: text.index("## Embedded evaluator")]
+    assert text.index("## Shipped ears") < text.index(EMBEDDED_WARNING)
+    assert "FD (embedded)" not in text[: text.index("## Shipped ears")]
 
 
 def test_nothing_that_is_missing_goes_unsaid():

@@ -30,7 +30,7 @@ SECTIONS = {
     "quality": "Quality",
     "narrative": "Narrative",
     "judge": "Judge",
-    "embedded": "Embedded evaluator",
+    "embedded": "Shipped ears",
     "understanding": "Understanding",
 }
 """Headings, in order."""
@@ -46,9 +46,9 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """Tables of the narrative section, and how keys of their columns begin."""
 EMBEDDED_WARNING = (
-    "Heard by the small evaluator that is shipped with AudioStory. These numbers compare systems "
-    "of this report with each other, and with nothing else: they are no FD, KL, IS or CLAP score "
-    "of any paper."
+    "Heard by what is shipped with AudioStory. Numbers of the embedded evaluator compare systems of "
+    "this report with each other, and with nothing else; those of YAMNet compare with whoever uses "
+    "its released weights. They are no FD, KL, IS or CLAP score of any paper."
 )
 
 
