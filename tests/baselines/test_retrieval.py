@@ -138,3 +138,12 @@ def test_no_corpus_and_no_neighbours_are_refused(corpus, tmp_path):
         RetrievalTextToAudio(tmp_path / "none")
     with pytest.raises(ConfigError, match="top_k is 0"):
         RetrievalTextToAudio(corpus, top_k=0)
+
+
+def test_a_clip_that_is_gone_is_the_corpus_fault_not_the_captions(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus")
+    floor = RetrievalTextToAudio(corpus, sample_rate_hz=RATE_HZ)
+    row, _ = floor.found("rain", seed=0)
+    (corpus / row.file).unlink()
+    with pytest.raises(CorpusError, match="cannot be read"):
+        floor.sound("rain", 1.0, seed=0)

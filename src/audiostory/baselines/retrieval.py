@@ -22,7 +22,7 @@ from audiostory.baselines.fingerprints import MANIFEST
 from audiostory.baselines.text_to_audio import check_length
 from audiostory.data.manifest import SoundRow, read_sounds
 from audiostory.data.mixing import Mixer, looped
-from audiostory.errors import ConfigError, CorpusError
+from audiostory.errors import AudioError, ConfigError, CorpusError
 from audiostory.story.clauses import WORD, stem
 
 TIE = 1e-9
@@ -131,12 +131,15 @@ class RetrievalTextToAudio:
 
         Raises:
             InstructionError: if the length is none.
-            AudioError: if the clip's file cannot be read.
+            CorpusError: if the clip's file cannot be read.
         """
         check_length(self, duration_s)
         row, _ = self.found(caption, seed=seed)
         num_samples = samples_in(duration_s, self.sample_rate_hz)
-        clip_N = self._mixer.clip(row.file)
+        try:
+            clip_N = self._mixer.clip(row.file)
+        except AudioError as error:
+            raise CorpusError(f"a clip of the corpus cannot be read: {error}") from error
         if len(clip_N) < num_samples:
             clip_N = looped(clip_N, 0, num_samples, self.sample_rate_hz)
         return Waveform(clip_N[None, :num_samples].copy(), self.sample_rate_hz)

@@ -46,9 +46,9 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 """Tables of the narrative section, and how keys of their columns begin."""
 EMBEDDED_WARNING = (
-    "Heard by what is shipped with AudioStory. Numbers of the embedded evaluator compare systems of "
-    "this report with each other, and with nothing else; those of YAMNet compare with whoever uses "
-    "its released weights. They are no FD, KL, IS or CLAP score of any paper."
+    "Heard by what is shipped with AudioStory. Numbers of the embedded evaluator compare systems "
+    "of this report with each other, and with nothing else; those of YAMNet compare with whoever "
+    "uses its released weights. They are no FD, KL, IS or CLAP score of any paper."
 )
 
 
