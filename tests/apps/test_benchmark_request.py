@@ -7,12 +7,12 @@ from audiostory.apps.benchmark_request import Asked, judge_of, loaded_set, weigh
 from audiostory.errors import ConfigError, CorpusError
 from audiostory.evaluate.benchmark.folder import RunFolder
 from audiostory.evaluate.embedded.evaluator import save_evaluator
-from tests.evaluate.embedded.small import evaluator
+from tests.evaluate.embedded.small import evaluator_behind_yamnet
 
 
 def asked(place: Path, **changes) -> Asked:
     """The floor of noise on two items, heard by a small evaluator."""
-    save_evaluator(evaluator(), place / "evaluator")
+    save_evaluator(evaluator_behind_yamnet(), place / "evaluator")
     least = Asked(
         system="noise",
         item_set="nano-stories",

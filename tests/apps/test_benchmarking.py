@@ -10,12 +10,12 @@ from audiostory.errors import OutputError
 from audiostory.evaluate.embedded.evaluator import save_evaluator
 from audiostory.models.remote import catalogue
 from tests.evaluate.benchmark.test_judging import answered
-from tests.evaluate.embedded.small import evaluator
+from tests.evaluate.embedded.small import evaluator_behind_yamnet
 
 
 @pytest.fixture
 def place(tmp_path):
-    save_evaluator(evaluator(), tmp_path / "evaluator")
+    save_evaluator(evaluator_behind_yamnet(), tmp_path / "evaluator")
     return tmp_path
 
 

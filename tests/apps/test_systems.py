@@ -100,14 +100,14 @@ def test_the_same_system_answers_alike():
 
 
 def test_retrieval_pastes_clips_of_the_corpus_that_the_shipped_set_is_mixed_from(tmp_path):
-    options = SystemOptions(corpus=write_corpus(tmp_path))
+    options = SystemOptions(corpus=write_corpus(tmp_path, per_split=6))
     shipped = replace(SET, name=SHIPPED)
     waveform, _ = build_system(parse_system("retrieval"), shipped, options).answer(SET.items[0])
     assert np.abs(waveform.samples).max() > 0
 
 
 def test_retrieval_takes_no_folder_of_another_set_for_a_corpus(tmp_path):
-    corpus = write_corpus(tmp_path)
+    corpus = write_corpus(tmp_path, per_split=6)
     options = SystemOptions(corpus=corpus)
     with pytest.raises(CheckpointError, match="retrieval needs the folder of a corpus"):
         build_system(parse_system("retrieval"), SET, options)

@@ -9,6 +9,7 @@ import pytest
 from audiostory.audio.waveform import load
 from audiostory.baselines.planned import PlannedTextToAudio
 from audiostory.baselines.retrieval import CaptionIndex, RetrievalTextToAudio, words_of
+from audiostory.data.manifest import sound_row
 from audiostory.data.mixing import REFERENCE_DB
 from audiostory.errors import ConfigError, CorpusError
 from audiostory.story.types import Instruction
@@ -131,6 +132,28 @@ def test_a_corpus_without_training_clips_is_refused(tmp_path):
     manifest.write_text(manifest.read_text().replace('"train"', '"val"'))
     with pytest.raises(CorpusError, match="no clip of the split train"):
         RetrievalTextToAudio(folder)
+
+
+def test_only_recordings_that_are_kept_back_are_found_when_asked_so(corpus, tmp_path):
+    rows = [json.loads(line) for line in (corpus / "metadata.jsonl").read_text().splitlines()]
+    for number, row in enumerate(rows):
+        row |= {"split": "train", "recording": f"take {number}"}
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "metadata.jsonl").write_text(lines)
+    kept = RetrievalTextToAudio(tmp_path, kept_back_only=True).rows
+    everything = RetrievalTextToAudio(tmp_path).rows
+    assert kept == [row for row in everything if row.is_kept_back]
+    assert 0 < len(kept) < len(everything)
+    (tmp_path / "metadata.jsonl").write_text(
+        "".join(
+            json.dumps(json.loads(line) | {"recording": "take 0"}) + "\n"
+            for line in lines.splitlines()
+        )
+    )
+    is_kept = sound_row(rows[0] | {"recording": "take 0"}).is_kept_back
+    assert not is_kept, "choose another name: this test needs a recording that is not"
+    with pytest.raises(CorpusError, match="kept back"):
+        RetrievalTextToAudio(tmp_path, kept_back_only=True)
 
 
 def test_no_corpus_and_no_neighbours_are_refused(corpus, tmp_path):

@@ -105,3 +105,12 @@ def test_stories_are_read_back(tmp_path):
     assert next(rows) == STORY
     with pytest.raises(CorpusError, match=":2: .*'events'"):
         next(rows)
+
+
+def test_one_recording_in_four_is_kept_back_and_all_takes_of_it():
+    kept = [
+        sound_row(SOUND | {"recording": f"take {number}"}).is_kept_back for number in range(2_000)
+    ]
+    assert sum(kept) / len(kept) == pytest.approx(0.25, abs=0.04)
+    one, other = (sound_row(SOUND | {"file": file}).is_kept_back for file in ("a.wav", "b.wav"))
+    assert one == other

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audiostory.evaluate.embedded.evaluator import save_evaluator
-from tests.evaluate.embedded.small import evaluator
+from tests.evaluate.embedded.small import evaluator_behind_yamnet
 
 
 def start(folder: Path, out: str) -> subprocess.Popen[str]:
@@ -31,7 +31,7 @@ def told(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_reports_the_same(tmp_path):
-    save_evaluator(evaluator(), tmp_path / "evaluator")
+    save_evaluator(evaluator_behind_yamnet(), tmp_path / "evaluator")
     whole = told(start(tmp_path, "whole"))
     assert "nano-stories 1.0-first-6" in whole
     tracks = tmp_path / "killed" / "captions+noise" / "tracks"

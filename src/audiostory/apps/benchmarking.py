@@ -115,8 +115,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     grounder: Annotated[
         str,
         typer.Option(
-            help="Who finds named sounds for the narrative metrics: embedded, clap or ast; weights "
-            "are fetched, or those of --encoder."
+            help="Who finds named sounds for the narrative metrics: embedded or yamnet, which are "
+            "shipped; clap or ast, whose weights are fetched, or those of --encoder."
         ),
     ] = "embedded",
     judge: Annotated[

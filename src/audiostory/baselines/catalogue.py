@@ -173,7 +173,7 @@ def _retrieval(location: str, options: BuildOptions) -> TextToAudio:
     from audiostory.baselines.retrieval import RetrievalTextToAudio
 
     del options
-    return RetrievalTextToAudio(Path(location))
+    return RetrievalTextToAudio(Path(location), kept_back_only=True)
 
 
 def _noise(location: str, options: BuildOptions) -> TextToAudio:
@@ -289,7 +289,7 @@ BASELINES: dict[str, Baseline] = {
         Baseline(
             name="retrieval",
             max_duration_s=None,
-            citation="a floor: the nearest training clip (baselines/retrieval.py)",
+            citation="a floor: the nearest clip kept from the evaluator (baselines/retrieval.py)",
             licence="that of each clip, named in the plan's notes",
             location="the folder of a corpus with metadata.jsonl",
             build=_retrieval,

@@ -82,6 +82,7 @@ class RetrievalTextToAudio:
     Args:
         corpus_dir: folder with ``metadata.jsonl`` and the clips; rows of the split ``train`` are
             searched, no others.
+        kept_back_only: search only the recordings that the embedded evaluator did not learn from.
         sample_rate_hz: of what it returns.
         top_k: the seed chooses among the clips that are at least as near as the k-th nearest; 1 is
             the nearest, the seed choosing only where several are equally near.
@@ -94,14 +95,27 @@ class RetrievalTextToAudio:
     name = "retrieval"
     max_duration_s = math.inf
 
-    def __init__(self, corpus_dir: Path, *, sample_rate_hz: int = 44_100, top_k: int = 1) -> None:
+    def __init__(
+        self,
+        corpus_dir: Path,
+        *,
+        sample_rate_hz: int = 44_100,
+        top_k: int = 1,
+        kept_back_only: bool = False,
+    ) -> None:
         if top_k < 1:
             raise ConfigError(f"top_k is {top_k}: the nearest clip is the first, give 1 or more")
-        rows = [row for row in read_sounds(corpus_dir / MANIFEST) if row.split == "train"]
+        rows = [
+            row
+            for row in read_sounds(corpus_dir / MANIFEST)
+            if row.split == "train" and (row.is_kept_back or not kept_back_only)
+        ]
         if not rows:
+            kept = " whose recording is kept back from the evaluator" if kept_back_only else ""
+            way_out = ": a corpus of more recordings has some" if kept_back_only else ""
             raise CorpusError(
-                f"{corpus_dir / MANIFEST} has no clip of the split train: retrieval searches no "
-                "other, lest it finds the clips that it is compared with"
+                f"{corpus_dir / MANIFEST} has no clip of the split train{kept}{way_out}; retrieval "
+                "searches no other, lest it finds the clips that it is compared with"
             )
         self.rows: Sequence[SoundRow] = sorted(rows, key=lambda row: row.file)
         self.top_k = top_k

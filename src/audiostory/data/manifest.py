@@ -7,6 +7,7 @@ that answer it. Docs: ``docs/nano.md`` names the corpus the shipped weights lear
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from audiostory.story.tokens import clean_field
 from audiostory.story.types import Event
 
 TIME_TOLERANCE_S = 1e-6
+KEPT_BACK = 4
+"""One recording of this many is kept back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,16 @@ class SoundRow:
     def is_share_alike(self) -> bool:
         """Whether the licence asks derived works to be shared under the same terms."""
         return "SA" in self.license.upper().replace("(", " ").replace("-", " ").split()
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether the recording is one of the quarter that the embedded evaluator never hears.
+
+        What retrieval plays is taken from these, lest it be heard by ears that know it. A function
+        of ``recording`` alone.
+        """
+        digest = hashlib.sha256(self.recording.encode()).digest()
+        return digest[-1] % KEPT_BACK == 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,14 +16,14 @@ from audiostory.evaluate.embedded.evaluator import save_evaluator
 from audiostory.evaluate.encoders.catalogue import EncoderMissing
 from audiostory.evaluate.protocols import PAPER_COMPAT, STANDARD, Preparation
 from tests.evaluate.benchmark.systems import EAR, Ear
-from tests.evaluate.embedded.small import evaluator
+from tests.evaluate.embedded.small import evaluator_behind_yamnet
 from tests.evaluate.encoders.random_weights import random_encoder
 from tests.evaluate.tracks import tone
 
 
 @pytest.fixture
 def folder(tmp_path):
-    save_evaluator(evaluator(), tmp_path)
+    save_evaluator(evaluator_behind_yamnet(), tmp_path)
     return tmp_path
 
 
@@ -89,6 +89,12 @@ def test_sounds_can_be_found_by_audiosets_classes(folder, monkeypatch, tmp_path)
     assert "2 s windows every 1 s" in asked["coverage"]
 
 
+def test_sounds_can_be_found_by_the_yamnet_that_is_shipped(folder):
+    asked = details(build_suite(SuiteOptions(evaluator=folder, grounder="yamnet")))
+    assert "yamnet" in asked["coverage"]
+    assert "threshold 0.5" in asked["coverage"]
+
+
 def test_the_encoder_of_the_protocol_is_not_loaded_twice(folder, monkeypatch):
     loaded = []
 
@@ -134,7 +140,7 @@ def test_every_number_of_a_protocol_is_made_of_what_its_encoder_heard(protocol):
 
 
 def test_numbers_of_the_embedded_evaluator_are_only_its_own():
-    keys = {metric.column.key for metric in set_metrics_of(evaluator().tagger.card)}
+    keys = {metric.column.key for metric in set_metrics_of(evaluator_behind_yamnet().tagger.card)}
     assert keys == {"embedded_kl", "embedded_is"}
 
 

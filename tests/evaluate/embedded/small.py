@@ -1,25 +1,33 @@
 """Small networks of the embedded evaluator, and word vectors of a few words, for tests."""
 
+from dataclasses import replace
+from functools import cache
+
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector
 from audiostory.evaluate.embedded.evaluator import EmbeddedEvaluator, EvaluatorConfig
+from audiostory.evaluate.embedded.moments import MomentHearing, shipped_hearing
 from audiostory.evaluate.embedded.text_audio import TextAudioConfig, TextAudioNetwork
 from audiostory.evaluate.embedded.words import WordVectors
+from audiostory.evaluate.encoders.yamnet import YAMNet, YAMNetConfig
 from audiostory.models.seeding import seeded
 
 WORDS = ("[UNK]", "a", "bell", "rain", "toy", "rings", "falls", "and", "take", "0", "1", "2")
+WIDTH = 16
+YAMNET = YAMNetConfig(first_width=4, blocks=((8, 1), (16, 2), (WIDTH, 2)), num_classes=3)
 DETECTOR = DetectorConfig(
-    groups=("bell", "rain", "toy"),
-    widths=(4, 8, 8),
-    width=16,
-    dilations=(1, 2),
-    window_s=1.28,
-    hop_s=0.64,
+    groups=("bell", "rain", "toy"), feature_width=WIDTH, width=8, window=4, hop=2
 )
 TEXT_AUDIO = TextAudioConfig(
-    widths=(4, 8), word_width=8, hidden_width=16, dimension=8, window_s=1.28, hop_s=0.64
+    feature_width=WIDTH,
+    sound_width=16,
+    word_width=8,
+    text_width=16,
+    dimension=8,
+    window=4,
+    hop=2,
 )
 
 
@@ -35,6 +43,12 @@ def words() -> WordVectors:
     return WordVectors(tokenizer(), vectors)
 
 
+@cache
+def hearing() -> MomentHearing:
+    with seeded(torch.Generator().manual_seed(5)):
+        return MomentHearing(YAMNet(YAMNET), "small")
+
+
 def detector() -> SoundDetector:
     with seeded(torch.Generator().manual_seed(2)):
         return SoundDetector(DETECTOR).eval()
@@ -46,7 +60,28 @@ def network() -> TextAudioNetwork:
 
 
 def evaluator() -> EmbeddedEvaluator:
-    config = EvaluatorConfig(
-        version="test", detector=DETECTOR, text_audio=TEXT_AUDIO, thresholds=(0.4, 0.5, 0.6)
+    return _behind(hearing(), DETECTOR, TEXT_AUDIO)
+
+
+def evaluator_behind_yamnet() -> EmbeddedEvaluator:
+    """One that can be loaded without naming a hearing."""
+    own = shipped_hearing()
+    width = YAMNetConfig().width
+    return _behind(
+        own, replace(DETECTOR, feature_width=width), replace(TEXT_AUDIO, feature_width=width)
     )
-    return EmbeddedEvaluator(config, detector(), network())
+
+
+def _behind(
+    own: MomentHearing, detector_config: DetectorConfig, text_audio_config: TextAudioConfig
+) -> EmbeddedEvaluator:
+    config = EvaluatorConfig(
+        version="test",
+        hearing=own.digest,
+        detector=detector_config,
+        text_audio=text_audio_config,
+        thresholds=(0.4, 0.5, 0.6),
+    )
+    with seeded(torch.Generator().manual_seed(4)):
+        networks = SoundDetector(detector_config), TextAudioNetwork(text_audio_config, words())
+    return EmbeddedEvaluator(config, networks[0].eval(), networks[1].eval(), own)

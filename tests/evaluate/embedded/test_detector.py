@@ -1,53 +1,42 @@
-import numpy as np
 import pytest
 import torch
 
-from audiostory.audio.waveform import Waveform
-from audiostory.errors import AudioError
-from audiostory.evaluate.embedded.detector import SoundDetector, pooled, smoothed
-from tests.evaluate.embedded.small import DETECTOR, detector
-from tests.evaluate.tracks import noise, tone
+from audiostory.evaluate.embedded.detector import FeatureScale, pooled
+from tests.evaluate.embedded.small import DETECTOR, detector, hearing
+from tests.evaluate.tracks import noise
 
 
-@pytest.mark.parametrize("length_s", [0.1, 1.28, 3.0, 7.5])
-def test_a_track_gets_an_answer_every_forty_milliseconds(length_s):
-    presence_FG, embedding_FD = detector().presence(noise(length_s))
-    assert len(presence_FG) == pytest.approx(length_s * 25, abs=1)
-    assert presence_FG.shape[1] == len(DETECTOR.groups)
-    assert embedding_FD.shape[1] == DETECTOR.width
-    assert 0 <= float(presence_FG.min()) <= float(presence_FG.max()) <= 1
+def test_every_moment_gets_an_answer():
+    moments = hearing()(noise(3.0))
+    presence_KG, embedding_KW = detector().presence(moments)
+    assert presence_KG.shape == (len(moments), len(DETECTOR.groups))
+    assert embedding_KW.shape == (len(moments), DETECTOR.width)
+    assert 0 <= float(presence_KG.min()) <= float(presence_KG.max()) <= 1
 
 
-def test_answers_do_not_depend_on_how_many_windows_are_heard_at_once():
-    one, many = (detector().presence(noise(9.0), batch=batch)[0] for batch in (1, 32))
-    assert torch.allclose(one, many, atol=1e-6)
+def test_only_the_moments_beside_count():
+    features = torch.rand(1, 9, DETECTOR.feature_width, generator=torch.Generator().manual_seed(0))
+    changed = features.clone()
+    changed[:, 6:] = 0.0
+    before, after = (detector()(each)[0] for each in (features, changed))
+    assert torch.allclose(before[:, :5], after[:, :5])
+    assert not torch.allclose(before[:, 5], after[:, 5])
 
 
-def test_silence_after_a_sound_does_not_change_what_was_said_of_it():
-    sound = noise(5.0)
-    longer = Waveform(np.pad(sound.samples, ((0, 0), (0, 160_000))), 16_000)
-    before, after = detector().presence(sound)[0], detector().presence(longer)[0]
-    assert torch.allclose(before[:30], after[:30], atol=0.02)
+def test_before_it_learns_every_kind_is_unlikely():
+    presence_KG, _ = detector().presence(hearing()(noise(3.0)))
+    assert float(presence_KG.max()) < 0.3
 
 
-def test_a_stereo_track_is_heard_as_the_mean_of_its_channels():
-    mono = tone(2.0)
-    stereo = Waveform(np.repeat(mono.samples, 2, axis=0), 16_000)
-    assert torch.allclose(detector().presence(mono)[0], detector().presence(stereo)[0], atol=1e-6)
+def test_features_are_scaled_to_a_mean_of_zero():
+    features = torch.rand(500, 4, generator=torch.Generator().manual_seed(0)) * 3
+    scale = FeatureScale(4)
+    scale.fit(features, least=0.0)
+    scaled = scale(features)
+    assert torch.allclose(scaled.mean(0), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(scaled.std(0), torch.ones(4), atol=1e-5)
 
 
-def test_nothing_cannot_be_heard():
-    with pytest.raises(AudioError, match="no samples"):
-        SoundDetector(DETECTOR).eval().presence(Waveform(np.zeros((1, 0), np.float32), 8_000))
-
-
-def test_pooling_weighs_frames_by_themselves():
+def test_pooling_weighs_moments_by_themselves():
     assert pooled(torch.tensor([[0.9], [0.0], [0.0]])).item() == pytest.approx(0.9)
-
-
-def test_smoothing_is_a_mean_over_frames_around_and_keeps_edges_whole():
-    presence = torch.tensor([1.0, 0.0, 0.0, 0.6, 0.0, 0.0])[None, :, None]
-    assert smoothed(presence, 3.0)[0, :, 0].tolist() == pytest.approx(
-        [0.5, 1 / 3, 0.2, 0.2, 0.2, 0]
-    )
-    assert torch.equal(smoothed(presence, 0.0), presence)
+    assert pooled(torch.tensor([[0.6], [0.2]])).item() == pytest.approx(0.5)

@@ -5,24 +5,35 @@ import torch
 
 from audiostory.data.manifest import read_sounds
 from audiostory.errors import TrainingError
-from audiostory.evaluate.embedded import detector_training
 from audiostory.evaluate.embedded.detector_training import (
     DetectorTraining,
     detection_loss,
     groups_in,
     train_detector,
 )
-from tests.evaluate.embedded.small import DETECTOR
+from audiostory.evaluate.embedded.examples import Examples, Mixture
 from tests.evaluate.sounds import write_corpus
 
-FEW = DetectorTraining(steps=4, save_every=2)
+FEW = DetectorTraining(steps=4, batch=8, save_every=2)
+GROUPS = ("bell", "rain")
+
+
+def some(count: int, *, moments: int = 3) -> Examples:
+    """Examples whose kind is told by which half of the features is loud."""
+    kinds = torch.arange(count) % 2
+    features = torch.rand(count, moments, 4, generator=torch.Generator().manual_seed(count))
+    features[kinds == 0, :, :2] += 2.0
+    features[kinds == 1, :, 2:] += 2.0
+    exists = torch.ones(count, moments, dtype=torch.bool)
+    heard = torch.nn.functional.one_hot(kinds, 2).bool()[:, None].expand(-1, moments, -1)
+    return Examples(
+        features.half(), torch.ones(count, moments), exists, heard, torch.arange(count)[:, None]
+    )
 
 
 @pytest.fixture
-def corpus(tmp_path, monkeypatch):
-    small = lambda groups: DETECTOR  # noqa: E731
-    monkeypatch.setattr(detector_training, "DetectorConfig", small)
-    return write_corpus(tmp_path / "corpus", per_split=4)
+def mixture():
+    return Mixture(some(20), some(10), torch.ones(10), 0.5)
 
 
 def test_kinds_with_too_few_recordings_or_too_vague_ones_are_not_named(tmp_path):
@@ -33,17 +44,33 @@ def test_kinds_with_too_few_recordings_or_too_vague_ones_are_not_named(tmp_path)
 
 
 def test_what_is_heard_and_said_costs_little_and_the_opposite_much():
-    heard = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
-    right, wrong = (
-        detection_loss(heard * 16 - 8, heard, 0.5),
-        detection_loss(8 - heard * 16, heard, 0.5),
-    )
-    assert float(right) < 0.01
-    assert float(wrong) > 5
+    examples = some(4)
+    sure = examples.heard_XKG.float() * 16 - 8
+    assert float(detection_loss(sure, examples, FEW)) < 0.05
+    assert float(detection_loss(-sure, examples, FEW)) > 5
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(corpus, tmp_path):
-    whole = train_detector(corpus, tmp_path / "whole", FEW)
+def test_moments_that_do_not_exist_cost_nothing():
+    examples = some(4)
+    half = replace(examples, exists_XK=torch.tensor([[True, True, False]] * 4))
+    half = replace(half, heard_XKG=half.heard_XKG & half.exists_XK[..., None])
+    sure = examples.heard_XKG.float() * 16 - 8
+    wrong = sure.clone()
+    wrong[:, 2] *= -1
+    assert torch.allclose(detection_loss(sure, half, FEW), detection_loss(wrong, half, FEW))
+
+
+def test_kinds_that_are_told_by_their_features_are_learnt(mixture, tmp_path):
+    training = DetectorTraining(steps=200, batch=16, average=0.9)
+    detector = train_detector(GROUPS, mixture, tmp_path, training)
+    unseen = some(31)
+    with torch.inference_mode():
+        logits, _ = detector(unseen.features_XKD.float())
+    assert torch.equal(logits > 0, unseen.heard_XKG)
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(mixture, tmp_path):
+    whole = train_detector(GROUPS, mixture, tmp_path / "whole", FEW)
     halves = tmp_path / "halves"
 
     def stop(_, share):
@@ -51,13 +78,13 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(corpus, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_detector(corpus, halves, FEW, stop)
-    resumed = train_detector(corpus, halves, FEW)
+        train_detector(GROUPS, mixture, halves, FEW, stop)
+    resumed = train_detector(GROUPS, mixture, halves, FEW)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_a_run_does_not_go_on_under_another_schedule(corpus, tmp_path):
-    train_detector(corpus, tmp_path / "run", FEW)
+def test_a_run_does_not_go_on_under_another_schedule(mixture, tmp_path):
+    train_detector(GROUPS, mixture, tmp_path / "run", FEW)
     with pytest.raises(TrainingError, match="steps=4.*not as .*steps=6"):
-        train_detector(corpus, tmp_path / "run", replace(FEW, steps=6))
+        train_detector(GROUPS, mixture, tmp_path / "run", replace(FEW, steps=6))

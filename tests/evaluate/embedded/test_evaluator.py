@@ -10,13 +10,14 @@ from audiostory.evaluate.embedded.evaluator import (
     load_evaluator,
     save_evaluator,
 )
-from tests.evaluate.embedded.small import DETECTOR, evaluator
+from audiostory.evaluate.embedded.moments import MomentHearing
+from tests.evaluate.embedded.small import DETECTOR, evaluator, hearing
 from tests.evaluate.tracks import noise, tone
 
 
 def test_an_evaluator_is_the_same_after_it_was_written_and_read(tmp_path):
     save_evaluator(evaluator(), tmp_path)
-    own, read = evaluator(), load_evaluator(tmp_path)
+    own, read = evaluator(), load_evaluator(tmp_path, hearing())
     assert read.config == own.config
     track = noise(3.0)
     assert np.allclose(
@@ -28,7 +29,7 @@ def test_an_evaluator_is_the_same_after_it_was_written_and_read(tmp_path):
 
 def test_what_is_read_twice_is_exactly_the_same(tmp_path):
     save_evaluator(evaluator(), tmp_path)
-    one, other = load_evaluator(tmp_path), load_evaluator(tmp_path)
+    one, other = load_evaluator(tmp_path, hearing()), load_evaluator(tmp_path, hearing())
     assert one.digest == other.digest
     assert np.array_equal(
         one.shared_space.hear(tone(2.0)).embeddings, other.shared_space.hear(tone(2.0)).embeddings
@@ -57,7 +58,7 @@ def test_the_grounder_finds_no_sound_of_a_kind_it_does_not_know():
         NamedSound(text="something", event=1),
     )
     activity = evaluator().grounder.hear_sounds(noise(3.0), sounds)
-    assert activity.presence_QT.shape == (3, 75)
+    assert activity.presence_QT.shape == (3, 7)
     assert activity.is_audible_Q.tolist() == [True, False, False]
     assert activity.thresholds_Q[0] == pytest.approx(0.4)
 
@@ -67,7 +68,7 @@ def test_a_missing_file_is_named(tmp_path, name):
     save_evaluator(evaluator(), tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(CheckpointError, match=name):
-        load_evaluator(tmp_path)
+        load_evaluator(tmp_path, hearing())
 
 
 def test_damaged_files_are_told_as_such(tmp_path):
@@ -76,4 +77,10 @@ def test_damaged_files_are_told_as_such(tmp_path):
     entry["config"]["detector"]["width"] = 32
     (tmp_path / "evaluator.json").write_text(json.dumps(entry))
     with pytest.raises(CheckpointError, match="damaged"):
-        load_evaluator(tmp_path)
+        load_evaluator(tmp_path, hearing())
+
+
+def test_an_evaluator_is_heard_through_the_yamnet_it_learnt_behind(tmp_path):
+    save_evaluator(evaluator(), tmp_path)
+    with pytest.raises(CheckpointError, match="learnt behind the YAMNet small, here is other"):
+        load_evaluator(tmp_path, MomentHearing(hearing().network, "other"))

@@ -4,45 +4,43 @@ import torch
 
 from audiostory.data.manifest import read_sounds
 from audiostory.errors import MeasureError
+from audiostory.evaluate.embedded.examples import Examples
+from audiostory.evaluate.embedded.moments import MOMENT_S
 from audiostory.evaluate.embedded.quality_check import (
     FALSE_ALARMS,
+    TRACK_S,
     SceneAnswers,
     accuracies,
     caption_precision,
     clip_vectors,
+    heard_clips,
     named_clips,
     scene_answers,
     tagged_clips,
 )
-from tests.evaluate.embedded.small import DETECTOR, detector, network
+from tests.evaluate.embedded.small import detector, hearing, network
 from tests.evaluate.sounds import write_corpus
 
-
-class Scenes:
-    """One scene a step: a bell from the third frame on, rain all the time."""
-
-    heard = torch.tensor([[[0, 1, 0], [0, 1, 0], [1, 1, 0], [1, 1, 0]]]).float()
-
-    def batch_at(self, step):
-        return self.heard, self.heard
-
-
-class Oracle:
-    """Answers with what is heard, later by some frames."""
-
-    config = DETECTOR
-
-    def __init__(self, late=0):
-        self.late = late
-
-    def __call__(self, heard):
-        moved = torch.roll(heard, self.late, dims=1)
-        moved[:, : self.late] = heard[:, :1]
-        return (moved * 20 - 10), None
+HEARD = torch.tensor([[0, 1, 0], [0, 1, 0], [1, 1, 0], [1, 1, 0]]).bool().repeat(50, 1, 1)
+"""Fifty scenes: a bell from the third moment on, rain all the time."""
 
 
 def answers_of(late=0):
-    return scene_answers(Oracle(late), Scenes(), smoothing_s=0.0, steps=50)
+    """Answers of a detector that says what is heard, later by some moments."""
+    scenes = Examples(
+        HEARD.half(),
+        torch.ones(50, 4),
+        torch.ones(50, 4, dtype=torch.bool),
+        HEARD,
+        torch.zeros(50, 1),
+    )
+
+    def oracle(heard):
+        moved = torch.roll(heard, late, dims=1)
+        moved[:, :late] = heard[:, :1]
+        return (moved * 20 - 10), None
+
+    return scene_answers(oracle, scenes, batch=7)
 
 
 def test_a_detector_that_hears_everything_finds_all_at_their_onsets():
@@ -53,7 +51,7 @@ def test_a_detector_that_hears_everything_finds_all_at_their_onsets():
 
 
 def test_a_detector_that_is_late_is_told_by_how_much():
-    assert set(answers_of(late=1).onset_errors_s([0.5] * 3)) == {1 / DETECTOR.frames_per_s}
+    assert set(answers_of(late=1).onset_errors_s([0.5] * 3)) == {MOMENT_S}
 
 
 def test_thresholds_let_through_as_many_false_alarms_as_are_allowed():
@@ -62,17 +60,12 @@ def test_thresholds_let_through_as_many_false_alarms_as_are_allowed():
     is_heard = np.zeros((4_000, 2), bool)
     is_heard[:400] = True
     peaks[:400] = 0.99999
-    heard = SceneAnswers(
-        peak_XG=peaks,
-        is_heard_XG=is_heard,
-        onset_XG=np.full((4_000, 2), -1),
-        found_XFG=np.repeat(peaks[:, None], 25, axis=1),
-        frames_per_s=25.0,
-    )
+    heard = SceneAnswers(found_XKG=peaks[:, None], is_heard_XKG=is_heard[:, None])
+    half_minute = TRACK_S / heard.scene_s
     thresholds = heard.thresholds()
     assert heard.alarm_share(thresholds) == pytest.approx(FALSE_ALARMS, rel=0.3)
     assert heard.found_share(thresholds) == 1
-    assert heard.alarm_share([0.5, 0.5]) > 0.99
+    assert heard.alarm_share([0.5, 0.5]) == pytest.approx(1 - 0.5**half_minute, abs=0.01)
 
 
 def test_a_kind_that_is_always_heard_has_no_threshold():
@@ -92,7 +85,8 @@ def rows(tmp_path):
 
 def test_clips_are_answered_with_one_of_the_groups_asked(rows):
     corpus, clips = rows
-    answers = tagged_clips(detector(), corpus, clips, ("bell", "rain", "unheard-of"))
+    heard = heard_clips(hearing(), corpus, clips)
+    answers = tagged_clips(detector(), heard, clips, ("bell", "rain", "unheard-of"))
     assert set(answers) == {"bell", "rain"}
     assert all(len(given) == 3 and set(given) <= {"bell", "rain"} for given in answers.values())
 
@@ -100,7 +94,7 @@ def test_clips_are_answered_with_one_of_the_groups_asked(rows):
 def test_clips_are_named_by_the_nearest_group(rows):
     corpus, clips = rows
     own = network()
-    vectors = clip_vectors(own, corpus, clips)
+    vectors = clip_vectors(own, heard_clips(hearing(), corpus, clips))
     assert vectors.shape == (len(clips), 8)
     perfect = own.read([row.group for row in clips]).detach().numpy()
     assert accuracies(named_clips(own, perfect, clips, ("bell", "rain", "toy"))) == {

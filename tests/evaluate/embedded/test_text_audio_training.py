@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from audiostory.data.manifest import read_sounds
 from audiostory.evaluate.embedded import text_audio_training
-from audiostory.evaluate.embedded.mixtures import Scene
+from audiostory.evaluate.embedded.examples import Mixture
 from audiostory.evaluate.embedded.text_audio_training import (
     TextAudioTraining,
     contrastive_loss,
@@ -13,6 +15,7 @@ from audiostory.evaluate.embedded.text_audio_training import (
     train_text_audio,
 )
 from tests.evaluate.embedded.small import TEXT_AUDIO, words
+from tests.evaluate.embedded.test_detector_training import some
 from tests.evaluate.sounds import write_corpus
 
 FEW = TextAudioTraining(steps=4, batch=4, save_every=2)
@@ -20,8 +23,8 @@ FEW = TextAudioTraining(steps=4, batch=4, save_every=2)
 
 def test_a_scene_is_told_by_the_captions_or_kinds_of_its_clips(tmp_path):
     rows = list(read_sounds(write_corpus(tmp_path) / "metadata.jsonl"))
-    scene = Scene(np.zeros((2, 2)), np.zeros((1, 1)), (0, 3))
-    told = {text_of(scene, rows, np.random.default_rng(seed)).lower() for seed in range(40)}
+    pair = [rows[0], rows[3]]
+    told = {text_of(pair, np.random.default_rng(seed)).lower() for seed in range(40)}
     assert any(one.startswith("a bell, take 0") for one in told)
     assert any(one.startswith("bell") for one in told)
     assert all("rain" in one for one in told)
@@ -42,17 +45,21 @@ def test_sounds_that_lie_on_their_texts_cost_least():
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_audio_training, "TextAudioConfig", lambda word_width: TEXT_AUDIO)
-    corpus = write_corpus(tmp_path / "corpus", per_split=4)
-    whole = train_text_audio(corpus, words(), tmp_path / "whole", FEW)
+    def small(*, feature_width, word_width):
+        return replace(TEXT_AUDIO, feature_width=feature_width, word_width=word_width)
+
+    monkeypatch.setattr(text_audio_training, "TextAudioConfig", small)
+    rows = list(read_sounds(write_corpus(tmp_path / "corpus", per_split=4) / "metadata.jsonl"))
+    mixture = Mixture(some(20), some(10), torch.ones(10), 0.5)
+    whole = train_text_audio(rows, mixture, words(), tmp_path / "whole", FEW)
 
     def stop(_, share):
         if share == 0.75:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_text_audio(corpus, words(), tmp_path / "halves", FEW, stop)
-    resumed = train_text_audio(corpus, words(), tmp_path / "halves", FEW)
+        train_text_audio(rows, mixture, words(), tmp_path / "halves", FEW, stop)
+    resumed = train_text_audio(rows, mixture, words(), tmp_path / "halves", FEW)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     assert torch.equal(whole.words.vectors, words().vectors)

@@ -44,6 +44,9 @@ from audiostory.evaluate.narrative.joins import JoinMetric
 from audiostory.evaluate.narrative.timing import TimingMetric
 from audiostory.evaluate.protocols import PROTOCOLS, Measurement, Preparation, build_metric
 
+YAMNET_THRESHOLD = 0.5
+"""Probability of one of its classes from which YAMNet has found a kind of sound."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions:
@@ -58,8 +61,8 @@ class SuiteOptions:
     """Folder of another embedded evaluator than the shipped one."""
     grounder: str = "embedded"
     """A key of ``GROUNDERS``, who finds named sounds for the narrative metrics: the embedded
-    detector, by kinds; CLAP, by texts; or AST, by AudioSet's classes. Never changed unasked:
-    numbers of two do not compare."""
+    detector, by kinds; CLAP, by texts; AST or the shipped YAMNet, by AudioSet's classes. Never
+    changed unasked: numbers of two do not compare."""
     judge: ItemMetric | None = None
     """A chat model that scores tracks."""
 
@@ -201,6 +204,7 @@ GROUNDERS: dict[
     "ast": lambda _, find, device: ClassGrounder(
         in_short_windows(cast(NetworkEncoder, find("ast")), device=device)
     ),
+    "yamnet": lambda _, find, __: ClassGrounder(find("yamnet"), threshold=YAMNET_THRESHOLD),
 }
 """How each grounder is built, from the embedded evaluator, encoders by name and a device."""
 

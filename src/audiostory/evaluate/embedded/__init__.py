@@ -1,7 +1,7 @@
-"""The embedded evaluator: two small networks that hear, learnt from real clips and shipped here.
+"""The embedded evaluator: two small networks behind YAMNet, learnt from real clips.
 
-Start with ``evaluator`` (both, and how reports name them). ``detector`` finds which kinds of sound
-are heard when; ``text_audio`` puts sounds and words into one space. ``mixtures``,
-``detector_training`` and ``text_audio_training`` are how they were learnt.
+Start with ``evaluator`` (both, and how reports name them). ``moments`` is what they hear of a
+track; ``detector`` finds which kinds of sound are heard when; ``text_audio`` puts sounds and words
+into one space. ``scenes``, ``examples`` and the modules named ``training`` are how they learnt.
 Numbers made with them compare systems heard by them, and nothing else.
 """

@@ -1,8 +1,6 @@
-"""Learning the detector from mixed scenes.
+"""Learning the detector from scenes and from clips as they are.
 
-The ``train`` split alone teaches; how well it does is the work of ``quality_check``.
-
-Shapes: ``B`` scenes, ``F`` frames of answers, ``G`` groups.
+Shapes: ``B`` examples, ``K`` moments, ``G`` groups.
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from audiostory.data.manifest import SoundRow
-from audiostory.data.sounds import load_rows
-from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector
+from audiostory.data.sounds import step_generator
+from audiostory.evaluate.embedded.detector import DetectorConfig, SoundDetector, pooled
+from audiostory.evaluate.embedded.examples import Examples, Mixture
 from audiostory.evaluate.embedded.learning import Progress, learn
-from audiostory.evaluate.embedded.mixtures import MixtureConfig, MixtureSampler, clip_powers
 from audiostory.models.seeding import seeded
 
 TOO_VAGUE = frozenset(("misc", "object", "household", "office", "music"))
@@ -32,16 +30,21 @@ MIN_RECORDINGS = 4
 class DetectorTraining:
     """How the detector is learnt."""
 
-    steps: int = 6_000
+    steps: int = 4_000
+    batch: int = 64
     learning_rate: float = 2e-3
     """Peak of a one-cycle schedule."""
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     """Of AdamW."""
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""
-    clip_weight: float = 0.5
-    """Weight of the loss on whole scenes beside that on frames."""
-    save_every: int = 250
+    clip_share: float = 0.5
+    """Share of clips as they are among the examples."""
+    stretch_weight: float = 0.5
+    """Weight of the loss on whole stretches beside that on moments."""
+    lone_weight: float = 0.02
+    """Weight of the loss on which kind it is, where one alone is heard."""
+    save_every: int = 500
     """Steps between checkpoints."""
     seed: int = 31
 
@@ -59,59 +62,59 @@ def groups_in(rows: Sequence[SoundRow]) -> tuple[str, ...]:
     )
 
 
-def detection_loss(logits_BFG: Tensor, heard_BFG: Tensor, clip_weight: float) -> Tensor:
-    """Binary cross-entropy of frames, and of scenes pooled by linear softmax."""
-    frames = nn.functional.binary_cross_entropy_with_logits(logits_BFG, heard_BFG)
-    share_BFG = logits_BFG.sigmoid()
-    pooled_BG = share_BFG.square().sum(1) / share_BFG.sum(1).clamp(min=1e-6)
-    scenes = nn.functional.binary_cross_entropy(
-        pooled_BG.clamp(1e-6, 1 - 1e-6), heard_BFG.amax(dim=1)
+def detection_loss(logits_BKG: Tensor, examples: Examples, training: DetectorTraining) -> Tensor:
+    """Binary cross-entropy of moments and of stretches pooled by linear softmax, and one of kinds.
+
+    The last is a cross-entropy over the kinds, for moments in which exactly one is heard: to name
+    a sound is to prefer its kind to all others.
+    """
+    heard_BKG, exists_BK = examples.heard_XKG.float(), examples.exists_XK
+    moments_BKG = nn.functional.binary_cross_entropy_with_logits(
+        logits_BKG, heard_BKG, reduction="none"
     )
-    return frames + clip_weight * scenes
+    share_BKG = logits_BKG.sigmoid() * exists_BK[..., None]
+    stretches = nn.functional.binary_cross_entropy(
+        pooled(share_BKG).clamp(1e-6, 1 - 1e-6), heard_BKG.amax(dim=1)
+    )
+    loss = moments_BKG[exists_BK].mean() + training.stretch_weight * stretches
+    is_lone_BK = heard_BKG.sum(dim=2) == 1
+    if is_lone_BK.any():
+        kinds = nn.functional.cross_entropy(
+            logits_BKG[is_lone_BK], heard_BKG[is_lone_BK].argmax(dim=1), label_smoothing=0.1
+        )
+        loss = loss + training.lone_weight * kinds
+    return loss
 
 
 def train_detector(
-    corpus: Path, folder: Path, training: DetectorTraining, progress: Progress | None = None
+    groups: tuple[str, ...],
+    mixture: Mixture,
+    folder: Path,
+    training: DetectorTraining,
+    progress: Progress | None = None,
 ) -> SoundDetector:
     """The learnt detector; goes on from ``folder/detector.pt`` if it is there.
 
     Args:
-        corpus: folder with ``metadata.jsonl`` and the clips.
-        folder: of the run: cached spectra and the checkpoint.
+        groups: kinds of sound, in the order of the examples' last axis.
+        mixture: what it learns from.
+        folder: of the run.
         training: the schedule; it must be that of the checkpoint.
         progress: called with what is being done and its share done.
 
     Raises:
-        CorpusError: if the corpus cannot be read.
         TrainingError: if the checkpoint is of another schedule.
     """
-    rows = load_rows(corpus, split="train")
-    config = DetectorConfig(groups=groups_in(rows))
+    config = DetectorConfig(groups=groups, feature_width=mixture.scenes.features_XKD.shape[2])
     with seeded(torch.Generator().manual_seed(training.seed)):
         detector = SoundDetector(config)
-    bias = detector.classify.bias
-    assert bias is not None
-    nn.init.constant_(bias, -4.0)
-    sampler = sampler_of(corpus, rows, config, folder, seed=training.seed)
+    detector.scale.fit(mixture.scenes.features_XKD[:2_000].flatten(0, 1))
 
     def loss_at(step: int) -> Tensor:
-        mel_BTM, heard_BFG = sampler.batch_at(step)
-        logits_BFG, _ = detector(mel_BTM)
-        return detection_loss(logits_BFG, heard_BFG, training.clip_weight)
+        generator = step_generator(training.seed, step)
+        examples = mixture.at(training.batch, generator)
+        with seeded(generator):
+            return detection_loss(detector(examples.features_XKD)[0], examples, training)
 
     learn(detector, loss_at, training, folder / "detector.pt", progress)
     return detector
-
-
-def sampler_of(
-    corpus: Path, rows: Sequence[SoundRow], config: DetectorConfig, folder: Path, *, seed: int
-) -> MixtureSampler:
-    """Scenes of the clips ``rows``."""
-    return MixtureSampler(
-        clip_powers(corpus, rows, config.mel, folder / "cache"),
-        rows,
-        config.groups,
-        config.mel,
-        MixtureConfig(window_frames=config.window_frames),
-        seed=seed,
-    )

@@ -1,5 +1,7 @@
 """The embedded evaluator as metrics see it: two encoders and a grounder, and where they lie.
 
+Both hear through the YAMNet that is shipped (``moments``).
+
 A folder of it holds ``evaluator.json`` (sizes, thresholds and how well it does), weights and the
 tokenizer of its words. The one that is shipped lies in ``weights`` beside this file.
 """
@@ -29,11 +31,16 @@ from audiostory.evaluate.embedded.detector import (
     DetectorConfig,
     SoundDetector,
     pooled,
-    smoothed,
+)
+from audiostory.evaluate.embedded.moments import (
+    MOMENT_S,
+    MomentHearing,
+    shipped_hearing,
 )
 from audiostory.evaluate.embedded.text_audio import TextAudioConfig, TextAudioNetwork
 from audiostory.evaluate.embedded.words import WordVectors
 from audiostory.evaluate.encoders.encoder import EncoderCard, Features, Floats
+from audiostory.evaluate.encoders.vggish import SAMPLE_RATE_HZ
 from audiostory.evaluate.narrative.grounding import Activity
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -50,13 +57,13 @@ class EvaluatorConfig:
 
     version: str
     """Numbers of two versions are not comparable."""
+    hearing: str
+    """First digits of the sha256 of the YAMNet that both networks learnt behind."""
     detector: DetectorConfig
     text_audio: TextAudioConfig = field(default=TextAudioConfig())
     thresholds: tuple[float, ...]
     """Probability that a found sound of each group exceeds; chosen on the val split so that false
     alarms are equally rare (``quality_check.SceneAnswers.thresholds``)."""
-    smoothing_s: float = 0.4
-    """Time that probabilities are averaged over before a sound counts as found."""
 
     def __post_init__(self) -> None:
         """Refuse thresholds that do not fit the groups."""
@@ -69,42 +76,40 @@ class EvaluatorConfig:
 class DetectorEncoder:
     """The detector as an encoder that classifies: kinds of sound in each window."""
 
-    def __init__(self, detector: SoundDetector, card: EncoderCard) -> None:
-        self.detector, self.card = detector, card
+    def __init__(self, detector: SoundDetector, hearing: MomentHearing, card: EncoderCard) -> None:
+        self.detector, self.hearing, self.card = detector, hearing, card
 
     def hear(self, waveform: Waveform) -> Features:
         """Mean embedding of each window, and how likely each kind is its sound.
 
-        Frames are pooled by linear softmax; with the chance that it is none of them, the last
+        Moments are pooled by linear softmax; with the chance that it is none of them, the last
         class, a window's probabilities add up to 1.
 
         Raises:
             AudioError: if the track holds no samples.
         """
-        presence_FG, embedding_FD = self.detector.presence(waveform)
-        rate = self.detector.config.frames_per_s
-        size, hop = round(self.card.window_s * rate), round(self.card.hop_s * rate)
-        starts = list(range(0, max(1, len(presence_FG) - size + 1), hop))
-        if starts[-1] + size < len(presence_FG):
-            starts.append(len(presence_FG) - size)
-        pooled_KG = torch.stack([pooled(presence_FG[one : one + size]) for one in starts])
-        rest_K1 = 1.0 - pooled_KG.amax(dim=1, keepdim=True)
-        answers_KG = torch.cat([pooled_KG, rest_K1], dim=1)
+        config, moments = self.detector.config, self.hearing(waveform)
+        presence_KG, embedding_KW = self.detector.presence(moments)
+        _, starts = moments.windows(config.window, config.hop)
+        cuts = [slice(start, start + config.window) for start in starts]
+        pooled_BG = torch.stack([pooled(presence_KG[cut]) for cut in cuts])
+        rest_B1 = 1.0 - pooled_BG.amax(dim=1, keepdim=True)
+        answers_BG = torch.cat([pooled_BG, rest_B1], dim=1)
         return Features(
-            embeddings=torch.stack(
-                [embedding_FD[one : one + size].mean(dim=0) for one in starts]
-            ).numpy(),
-            starts_s=np.asarray(starts, dtype=np.float32) / np.float32(rate),
+            embeddings=torch.stack([embedding_KW[cut].mean(dim=0) for cut in cuts]).numpy(),
+            starts_s=np.asarray(starts, dtype=np.float32) * np.float32(MOMENT_S),
             window_s=self.card.window_s,
-            probabilities=(answers_KG / answers_KG.sum(dim=1, keepdim=True)).numpy(),
+            probabilities=(answers_BG / answers_BG.sum(dim=1, keepdim=True)).numpy(),
         )
 
 
 class SharedSpaceEncoder:
     """The text-audio network as an encoder of sounds and of texts."""
 
-    def __init__(self, network: TextAudioNetwork, card: EncoderCard) -> None:
-        self.network, self.card = network, card
+    def __init__(
+        self, network: TextAudioNetwork, hearing: MomentHearing, card: EncoderCard
+    ) -> None:
+        self.network, self.hearing, self.card = network, hearing, card
 
     def hear(self, waveform: Waveform) -> Features:
         """Unit vectors of the windows of a track.
@@ -112,8 +117,8 @@ class SharedSpaceEncoder:
         Raises:
             AudioError: if the track holds no samples.
         """
-        vectors_KD, starts_K = self.network.windows(waveform)
-        return Features(vectors_KD.numpy(), starts_K.numpy(), self.card.window_s)
+        vectors_BD, starts_B = self.network.windows(self.hearing(waveform))
+        return Features(vectors_BD.numpy(), starts_B.numpy(), self.card.window_s)
 
     @torch.inference_mode()
     def read(self, texts: Sequence[str]) -> Floats:
@@ -126,10 +131,17 @@ class SharedSpaceEncoder:
 
 
 class DetectorGrounder:
-    """Finds named sounds by their kinds, every 40 ms."""
+    """Finds named sounds by their kinds, moment by moment."""
 
-    def __init__(self, detector: SoundDetector, card: EncoderCard, config: EvaluatorConfig) -> None:
-        self.detector, self.card, self.config = detector, card, config
+    def __init__(
+        self,
+        detector: SoundDetector,
+        hearing: MomentHearing,
+        card: EncoderCard,
+        thresholds: Sequence[float],
+    ) -> None:
+        self.detector, self.hearing, self.card = detector, hearing, card
+        self._thresholds = dict(zip(detector.config.groups, thresholds, strict=True))
 
     def hear_sounds(self, waveform: Waveform, sounds: Sequence[NamedSound]) -> Activity:
         """How likely each sound's kind is heard when; sounds of unknown kinds cannot be found.
@@ -137,23 +149,17 @@ class DetectorGrounder:
         Raises:
             AudioError: if the track holds no samples.
         """
-        presence_FG, _ = self.detector.presence(waveform)
-        groups, rate = self.detector.config.groups, self.detector.config.frames_per_s
-        presence_FG = smoothed(presence_FG[None], self.config.smoothing_s * rate)[0]
-        rows = [
-            presence_FG[:, groups.index(sound.group)].numpy()
-            if sound.group in groups
-            else np.zeros(len(presence_FG), np.float32)
-            for sound in sounds
-        ]
-        thresholds = dict(zip(groups, self.config.thresholds, strict=True))
+        presence_KG, _ = self.detector.presence(self.hearing(waveform))
+        presence_QK = np.zeros((len(sounds), len(presence_KG)), np.float32)
+        for row_K, sound in zip(presence_QK, sounds, strict=True):
+            if sound.group in self._thresholds:
+                row_K[:] = presence_KG[:, self.detector.config.groups.index(sound.group)].numpy()
         return Activity(
-            presence_QT=np.stack(rows) if rows else np.zeros((0, len(presence_FG)), np.float32),
-            frames_per_s=rate,
+            presence_QT=presence_QK,
+            frames_per_s=1 / MOMENT_S,
             thresholds_Q=np.array(
-                [thresholds.get(sound.group or "", np.nan) for sound in sounds], np.float32
+                [self._thresholds.get(sound.group or "", np.nan) for sound in sounds], np.float32
             ),
-            resolution_s=self.config.smoothing_s / 2,
         )
 
 
@@ -164,6 +170,7 @@ class EmbeddedEvaluator:
     config: EvaluatorConfig
     detector: SoundDetector
     network: TextAudioNetwork
+    hearing: MomentHearing
     digest: str = ""
     """First digits of the sha256 of the weights."""
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -173,21 +180,22 @@ class EmbeddedEvaluator:
     def tagger(self) -> DetectorEncoder:
         """Kinds of sound, window by window."""
         config = self.config.detector
-        return DetectorEncoder(
-            self.detector,
-            self._card(TAGGER, config, config.width, (*config.groups, UNNAMED)),
-        )
+        card = self._card(TAGGER, config, config.width, (*config.groups, UNNAMED))
+        return DetectorEncoder(self.detector, self.hearing, card)
 
     @property
     def shared_space(self) -> SharedSpaceEncoder:
         """Sounds and texts in one space."""
         config = self.config.text_audio
-        return SharedSpaceEncoder(self.network, self._card(SHARED_SPACE, config, config.dimension))
+        card = self._card(SHARED_SPACE, config, config.dimension)
+        return SharedSpaceEncoder(self.network, self.hearing, card)
 
     @property
     def grounder(self) -> DetectorGrounder:
         """Which named sound is heard when."""
-        return DetectorGrounder(self.detector, self.tagger.card, self.config)
+        return DetectorGrounder(
+            self.detector, self.hearing, self.tagger.card, self.config.thresholds
+        )
 
     def _card(
         self,
@@ -200,9 +208,9 @@ class EmbeddedEvaluator:
             name=name,
             checkpoint=f"audiostory evaluator {self.config.version}",
             digest=self.digest,
-            sample_rate_hz=config.mel.sample_rate_hz,
-            window_s=config.window_s,
-            hop_s=config.hop_s,
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            window_s=config.window * MOMENT_S,
+            hop_s=config.hop * MOMENT_S,
             dimension=dimension,
             labels=labels,
             is_embedded=True,
@@ -228,13 +236,21 @@ def _halved(tensor: Tensor) -> Tensor:
     return tensor.half() if tensor.is_floating_point() else tensor
 
 
-def load_evaluator(folder: Path | None = None) -> EmbeddedEvaluator:
+def load_evaluator(
+    folder: Path | None = None, hearing: MomentHearing | None = None
+) -> EmbeddedEvaluator:
     """The evaluator in a folder; None is the one that is shipped.
 
+    Args:
+        folder: as ``save_evaluator`` wrote it.
+        hearing: the YAMNet that it learnt behind; None is the one that is shipped.
+
     Raises:
-        CheckpointError: if files are missing, damaged or of another version of this program.
+        CheckpointError: if files are missing, damaged or of another version of this program, or
+            it learnt behind another YAMNet.
     """
     folder = SHIPPED if folder is None else folder
+    hearing = hearing or shipped_hearing()
     for name in FILES:
         if not (folder / name).is_file():
             raise CheckpointError(
@@ -256,8 +272,15 @@ def load_evaluator(folder: Path | None = None) -> EmbeddedEvaluator:
         network.load_state_dict(_under("text_audio.", tensors))
     except (KeyError, ValueError, RuntimeError, SafetensorError, AudioStoryError) as error:
         raise CheckpointError(f"the evaluator in {folder} is damaged: {error}") from error
+    if config.hearing != hearing.digest:
+        raise CheckpointError(
+            f"the evaluator in {folder} learnt behind the YAMNet {config.hearing}, here is "
+            f"{hearing.digest}: its numbers would mean nothing; train it anew"
+        )
     digest = hashlib.sha256((folder / FILES[1]).read_bytes()).hexdigest()[:12]
-    return EmbeddedEvaluator(config, detector.eval(), network.eval(), digest, entry["report"])
+    return EmbeddedEvaluator(
+        config, detector.eval(), network.eval(), hearing, digest, entry["report"]
+    )
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

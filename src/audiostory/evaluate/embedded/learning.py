@@ -74,6 +74,7 @@ def learn(
     )
     average = {name: value.clone() for name, value in network.state_dict().items()}
     first, running, began = 0, math.nan, time.monotonic()
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
         if kept.get("schedule") != str(schedule):

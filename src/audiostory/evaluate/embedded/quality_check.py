@@ -1,6 +1,6 @@
 """How well the embedded evaluator hears clips and scenes that it never learnt from.
 
-Shapes: ``F`` frames of answers, ``G`` groups, ``X`` scenes or clips, ``D`` width.
+Shapes: ``K`` moments, ``G`` groups, ``X`` scenes or clips, ``D`` width.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import torch
 from audiostory.audio.waveform import load
 from audiostory.data.manifest import SoundRow
 from audiostory.errors import MeasureError
-from audiostory.evaluate.embedded.detector import SoundDetector, pooled, smoothed
-from audiostory.evaluate.embedded.mixtures import MixtureSampler
+from audiostory.evaluate.embedded.detector import SoundDetector, pooled
+from audiostory.evaluate.embedded.examples import Examples
+from audiostory.evaluate.embedded.moments import MOMENT_S, MomentHearing, Moments
 from audiostory.evaluate.embedded.text_audio import TextAudioNetwork
 from audiostory.evaluate.tagger import GROUPS
 
-HELD_STEPS = 40
-"""Batches of scenes behind a threshold or a measurement."""
 FALSE_ALARMS = 0.05
 """How often a kind of sound may be found in half a minute in which it is not heard."""
 TRACK_S = 30.0
@@ -33,19 +32,24 @@ TRACK_S = 30.0
 class SceneAnswers:
     """What a detector says of scenes, and what is heard in them."""
 
-    peak_XG: np.ndarray
-    """Highest smoothed probability in each scene."""
-    is_heard_XG: np.ndarray
-    onset_XG: np.ndarray
-    """First frame of a sound that begins within the scene; -1 where none does."""
-    found_XFG: np.ndarray
-    """Smoothed probabilities."""
-    frames_per_s: float
+    found_XKG: np.ndarray
+    """Probability of each kind in each moment."""
+    is_heard_XKG: np.ndarray
+
+    @property
+    def peak_XG(self) -> np.ndarray:  # noqa: N802 - its shape
+        """Highest probability in each scene."""
+        return self.found_XKG.max(axis=1)
+
+    @property
+    def is_heard_XG(self) -> np.ndarray:  # noqa: N802 - its shape
+        """Which kinds are heard in each scene."""
+        return np.asarray(self.is_heard_XKG.any(axis=1))
 
     @property
     def scene_s(self) -> float:
         """Length of a scene."""
-        return self.found_XFG.shape[1] / self.frames_per_s
+        return self.found_XKG.shape[1] * MOMENT_S
 
     def thresholds(self) -> tuple[float, ...]:
         """For each kind, what it exceeds in ``FALSE_ALARMS`` of the half minutes without it.
@@ -84,33 +88,29 @@ class SceneAnswers:
         return float(np.mean([1.0 - one ** (TRACK_S / self.scene_s) for one in quiet]))
 
     def onset_errors_s(self, thresholds: Sequence[float]) -> np.ndarray:
-        """How far first found frames lie from onsets, in seconds, of sounds that are found."""
-        is_found_XFG = self.found_XFG > np.asarray(thresholds)
-        begins = (self.onset_XG >= 0) & is_found_XFG.any(axis=1)
-        first_XG = is_found_XFG.argmax(axis=1)
-        return np.abs(first_XG - self.onset_XG)[begins] / self.frames_per_s
+        """How far first found moments lie from onsets, in seconds.
+
+        Of sounds that begin within their scene and are found.
+        """
+        is_found_XKG = self.found_XKG > np.asarray(thresholds)
+        begins_XG = self.is_heard_XG & ~self.is_heard_XKG[:, 0] & is_found_XKG.any(axis=1)
+        late_XG = is_found_XKG.argmax(axis=1) - self.is_heard_XKG.argmax(axis=1)
+        return np.abs(late_XG)[begins_XG] * MOMENT_S
 
 
 @torch.inference_mode()
-def scene_answers(
-    detector: SoundDetector, sampler: MixtureSampler, *, smoothing_s: float, steps: int = HELD_STEPS
-) -> SceneAnswers:
-    """What the detector says of the scenes of ``steps`` batches."""
-    found, heard = [], []
-    for step in range(steps):
-        mel_BTM, heard_BFG = sampler.batch_at(step)
-        rate = detector.config.frames_per_s
-        found.append(smoothed(detector(mel_BTM)[0].sigmoid(), smoothing_s * rate).numpy())
-        heard.append(heard_BFG.numpy() > 0.5)
-    found_XFG, heard_XFG = np.concatenate(found), np.concatenate(heard)
-    begins = heard_XFG.any(axis=1) & ~heard_XFG[:, 0]
-    return SceneAnswers(
-        peak_XG=found_XFG.max(axis=1),
-        is_heard_XG=np.asarray(heard_XFG.any(axis=1)),
-        onset_XG=np.where(begins, heard_XFG.argmax(axis=1), -1),
-        found_XFG=found_XFG,
-        frames_per_s=detector.config.frames_per_s,
-    )
+def scene_answers(detector: SoundDetector, scenes: Examples, *, batch: int = 256) -> SceneAnswers:
+    """What the detector says of scenes."""
+    found = [
+        detector(features_BKD.float())[0].sigmoid()
+        for features_BKD in scenes.features_XKD.split(batch)
+    ]
+    return SceneAnswers(found_XKG=torch.cat(found).numpy(), is_heard_XKG=scenes.heard_XKG.numpy())
+
+
+def heard_clips(hearing: MomentHearing, corpus: Path, rows: Sequence[SoundRow]) -> list[Moments]:
+    """Moments of each clip."""
+    return [hearing(load(corpus / row.file)) for row in rows]
 
 
 def accuracies(answers: Mapping[str, Sequence[str]]) -> dict[str, float]:
@@ -120,26 +120,26 @@ def accuracies(answers: Mapping[str, Sequence[str]]) -> dict[str, float]:
     }
 
 
-@torch.inference_mode()
 def tagged_clips(
-    detector: SoundDetector, corpus: Path, rows: Sequence[SoundRow], groups: Sequence[str] = GROUPS
+    detector: SoundDetector,
+    clips: Sequence[Moments],
+    rows: Sequence[SoundRow],
+    groups: Sequence[str] = GROUPS,
 ) -> dict[str, list[str]]:
     """The likeliest of ``groups`` for each clip, by the clip's own group."""
     known = [group for group in groups if group in detector.config.groups]
     columns = [detector.config.groups.index(group) for group in known]
     found: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
+    for clip, row in zip(clips, rows, strict=True):
         if row.group in known:
-            presence_FG, _ = detector.presence(load(corpus / row.file))
-            found[row.group].append(known[int(pooled(presence_FG)[columns].argmax())])
+            presence_KG, _ = detector.presence(clip)
+            found[row.group].append(known[int(pooled(presence_KG)[columns].argmax())])
     return dict(found)
 
 
-@torch.inference_mode()
-def clip_vectors(network: TextAudioNetwork, corpus: Path, rows: Sequence[SoundRow]) -> np.ndarray:
-    """Unit vectors (X, D) of clips: the mean of their windows."""
-    vectors = torch.stack([network.windows(load(corpus / row.file))[0].mean(0) for row in rows])
-    return torch.nn.functional.normalize(vectors, dim=1).numpy()
+def clip_vectors(network: TextAudioNetwork, clips: Sequence[Moments]) -> np.ndarray:
+    """Unit vectors (X, D) of clips, each heard as one stretch."""
+    return torch.stack([network.whole(clip) for clip in clips]).numpy()
 
 
 def named_clips(

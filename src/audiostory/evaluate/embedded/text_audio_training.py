@@ -4,7 +4,7 @@ A contrastive loss whose targets are soft: two clips with the same caption, or c
 nearly the same, are not each other's opposite. How much the same they mean is what the frozen
 word vectors say.
 
-Shapes: ``B`` scenes and texts, ``D`` width of the space.
+Shapes: ``B`` stretches and texts, ``D`` width of the space.
 """
 
 from __future__ import annotations
@@ -18,46 +18,42 @@ import torch
 from torch import Tensor, nn
 
 from audiostory.data.manifest import SoundRow
-from audiostory.data.sounds import load_rows
+from audiostory.data.sounds import step_generator
+from audiostory.evaluate.embedded.examples import Mixture
 from audiostory.evaluate.embedded.learning import Progress, learn
-from audiostory.evaluate.embedded.mixtures import (
-    MixtureConfig,
-    MixtureSampler,
-    Scene,
-    clip_powers,
-)
 from audiostory.evaluate.embedded.text_audio import TextAudioConfig, TextAudioNetwork
 from audiostory.evaluate.embedded.words import WordVectors
 from audiostory.models.seeding import seeded
 
 SAMENESS = 0.08
 """How far below 1 the cosine of two captions may lie for them to count as nearly the same."""
-LONE_SHARE = 0.7
-"""How often a scene has one sound in the foreground."""
+MOST_SCALE = 50.0
+"""Cosines are multiplied by this at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextAudioTraining:
     """How the network is learnt."""
 
-    steps: int = 5_000
-    batch: int = 48
-    learning_rate: float = 2e-3
+    steps: int = 3_000
+    batch: int = 128
+    learning_rate: float = 1e-3
     """Peak of a one-cycle schedule."""
     weight_decay: float = 0.05
     """Of AdamW."""
     average: float = 0.998
     """Decay of the running average of the weights, which is what is kept."""
-    save_every: int = 250
+    clip_share: float = 0.7
+    """Share of clips as they are among the examples."""
+    save_every: int = 500
     """Steps between checkpoints."""
     seed: int = 37
 
 
-def text_of(scene: Scene, rows: Sequence[SoundRow], random: np.random.Generator) -> str:
-    """What is heard in a scene, in words: captions, now and then only the kind of sound."""
+def text_of(rows: Sequence[SoundRow], random: np.random.Generator) -> str:
+    """What is heard where clips sound, in words: captions, now and then only the kind of sound."""
     said = []
-    for index in scene.clips:
-        row = rows[index]
+    for row in rows:
         chance = random.random()
         text = row.group.replace("_", " ") if chance < 0.15 else row.caption.rstrip(" .")
         said.append(text.lower() if chance > 0.6 else text)
@@ -88,7 +84,8 @@ def sameness(texts: Sequence[str], words: WordVectors) -> Tensor:
 
 
 def train_text_audio(
-    corpus: Path,
+    rows: Sequence[SoundRow],
+    mixture: Mixture,
     words: WordVectors,
     folder: Path,
     training: TextAudioTraining,
@@ -97,43 +94,38 @@ def train_text_audio(
     """The learnt network; goes on from ``folder/text_audio.pt`` if it is there.
 
     Args:
-        corpus: folder with ``metadata.jsonl`` and the clips.
+        rows: the clips that the examples name.
+        mixture: what it learns from.
         words: the text encoder, learnt already.
-        folder: of the run: cached spectra and the checkpoint.
+        folder: of the run.
         training: the schedule; it must be that of the checkpoint.
         progress: called with what is being done and its share done.
 
     Raises:
-        CorpusError: if the corpus cannot be read.
         TrainingError: if the checkpoint is of another schedule.
     """
-    rows = load_rows(corpus, split="train")
-    config = TextAudioConfig(word_width=words.width)
+    config = TextAudioConfig(
+        feature_width=mixture.scenes.features_XKD.shape[2], word_width=words.width
+    )
     with seeded(torch.Generator().manual_seed(training.seed)):
         network = TextAudioNetwork(config, words)
-    mixtures = MixtureConfig(batch=training.batch, window_frames=config.window_frames)
-    powers = clip_powers(corpus, rows, config.mel, folder / "cache")
-    sampler = MixtureSampler(powers, rows, (), config.mel, mixtures, seed=training.seed)
+    network.scale.fit(mixture.scenes.features_XKD[:2_000].flatten(0, 1))
 
     def loss_at(step: int) -> Tensor:
-        mel_BTM, texts = scenes_at(sampler, step)
-        return contrastive_loss(
-            network.hear(mel_BTM),
-            network.read(texts),
-            sameness(texts, words),
-            network.log_scale.exp().clamp(max=50.0),
-        )
+        generator = step_generator(training.seed, step)
+        examples = mixture.at(training.batch, generator)
+        random = np.random.default_rng((training.seed, step))
+        texts = [
+            text_of([rows[row] for row in examples.rows(index)], random)
+            for index in range(len(examples))
+        ]
+        with seeded(generator):
+            return contrastive_loss(
+                network.hear(examples.features_XKD, examples.is_sounding_XK),
+                network.read(texts),
+                sameness(texts, words),
+                network.log_scale.exp().clamp(max=MOST_SCALE),
+            )
 
     learn(network, loss_at, training, folder / "text_audio.pt", progress)
     return network
-
-
-def scenes_at(sampler: MixtureSampler, step: int) -> tuple[Tensor, list[str]]:
-    """Levels (B, T, M) and texts of one step's scenes; most have one sound in the foreground."""
-    random = np.random.default_rng((sampler.seed, step))
-    scenes = []
-    for _ in range(sampler.config.batch):
-        most = 1 if random.random() < LONE_SHARE else sampler.config.most_sounds
-        scenes.append(sampler.scene(random, most_sounds=most))
-    texts = [text_of(scene, sampler.rows, random) for scene in scenes]
-    return torch.from_numpy(np.stack([scene.levels_TM for scene in scenes])), texts
