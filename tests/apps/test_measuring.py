@@ -53,18 +53,19 @@ def few_options(own: SamplingSettings) -> dict[str, SamplingSettings]:
     return {"euler 50": replace(own, steps=50)}
 
 
-def test_a_missing_tagger_is_told_in_a_line(tmp_path: Path, model: Path) -> None:
+def test_a_kind_that_nobody_hears_is_told_in_a_line(tmp_path: Path, model: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     told = run(
-        "recognisability", "--corpus", corpus, "--tagger", tmp_path / "none", "-o", tmp_path,
+        "recognisability", "--corpus", corpus, "--group", "dragon", "-o", tmp_path,
         "--model", model,
     )  # fmt: skip
     assert told.exit_code == 2
+    assert "does not know dragon" in told.stderr
     assert "Traceback" not in told.output
 
 
 def test_a_missing_corpus_is_told_in_a_line(tmp_path: Path) -> None:
-    told = run("tagger", "--corpus", tmp_path / "none", "-o", tmp_path / "tagger")
+    told = run("train-evaluator", "--corpus", tmp_path / "none", "-o", tmp_path / "evaluator")
     assert told.exit_code == 2
     assert "none" in told.stderr
 

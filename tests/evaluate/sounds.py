@@ -8,17 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from audiostory.audio.waveform import Waveform, save
-from audiostory.evaluate.tagger import TaggerConfig
 
 RATE_HZ = 8_000
-TINY = TaggerConfig(
-    name="tiny",
-    groups=("bell", "rain"),
-    widths=(8, 8),
-    embedding_width=8,
-    num_mels=16,
-    window_s=0.48,
-)
 
 
 def bell(seed: int, duration_s: float = 0.5, level: float = 0.5) -> Waveform:

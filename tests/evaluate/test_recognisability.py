@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 
 from audiostory.audio.waveform import Waveform, save
+from audiostory.errors import ConfigError
+from audiostory.evaluate.embedded.detector import pooled
 from audiostory.evaluate.recognisability import (
     SILENCE,
+    Ears,
     Heard,
     HeardSet,
     Report,
-    hear,
     recognisability,
     run_recognisability,
 )
 from audiostory.evaluate.samples import Sample
-from audiostory.evaluate.tagger import Tagger, save_tagger
-from tests.evaluate.sounds import RATE_HZ, TINY, bell, rain, write_corpus
+from tests.evaluate.embedded.small import evaluator
+from tests.evaluate.sounds import RATE_HZ, bell, rain, write_corpus
+
+EARS = Ears(evaluator(), ("bell", "rain"))
 
 
 def _heard(group, answer, point, source):
@@ -69,7 +73,7 @@ def test_spread_leaves_out_pairs_from_one_recording():
 
 def test_silent_clips_are_wrong_and_said_to_be_silent():
     quiet = Waveform(np.full((1, RATE_HZ // 2), 1e-5, np.float32), RATE_HZ)
-    heard = hear(Tagger(TINY), [Sample(quiet, "bell", "x")])
+    heard = EARS.hear([Sample(quiet, "bell", "x")])
     assert heard.accuracy("bell") == 0.0
     assert heard.confusion("bell") == {SILENCE: 1}
 
@@ -77,13 +81,12 @@ def test_silent_clips_are_wrong_and_said_to_be_silent():
 def test_the_same_clips_have_ratio_and_spread_one():
     clips = [Sample(bell(seed), "bell", f"b{seed}") for seed in range(3)]
     clips += [Sample(rain(seed), "rain", f"r{seed}") for seed in range(3)]
-    report = recognisability(Tagger(TINY), clips, clips, clips)
+    report = recognisability(EARS, clips, clips, clips)
     assert report.sets["generated"].confusion("bell") == report.sets["real"].confusion("bell")
     assert report.mean_spread_ratio(which="reconstructed") == pytest.approx(1.0)
 
 
 def test_run_writes_a_table_for_rendered_captions(tmp_path):
-    save_tagger(Tagger(TINY), tmp_path / "tagger")
     (tmp_path / "corpus").mkdir()
     corpus = write_corpus(tmp_path / "corpus", per_split=1)
     asked = []
@@ -93,25 +96,24 @@ def test_run_writes_a_table_for_rendered_captions(tmp_path):
         return bell(seed)
 
     report = run_recognisability(
-        tmp_path / "tagger", corpus, render, tmp_path / "out", reconstruct=lambda one: one
+        EARS, corpus, render, tmp_path / "out", reconstruct=lambda one: one
     )
     assert len(asked) == 16
     assert len(set(asked)) == 16
     assert asked[0][0] == "A bell, take 0"
-    entry = json.loads((tmp_path / "out/recognisability-tiny.json").read_text(encoding="utf-8"))
+    entry = json.loads((tmp_path / "out/recognisability.json").read_text(encoding="utf-8"))
     assert entry["summary"]["generated"]["clips"] == 16
-    text = (tmp_path / "out/recognisability-tiny.md").read_text(encoding="utf-8")
+    text = (tmp_path / "out/recognisability.md").read_text(encoding="utf-8")
     assert "| bell |" in text
     assert set(report.sets) == {"real", "reconstructed", "generated"}
 
 
 def test_a_folder_of_clips_by_group_can_be_measured(tmp_path):
-    save_tagger(Tagger(TINY), tmp_path / "tagger")
     (tmp_path / "corpus").mkdir()
     (tmp_path / "clips/bell").mkdir(parents=True)
     save(bell(0), tmp_path / "clips/bell/one.wav")
     report = run_recognisability(
-        tmp_path / "tagger",
+        EARS,
         write_corpus(tmp_path / "corpus", per_split=1),
         tmp_path / "clips",
         tmp_path / "out",
@@ -130,3 +132,19 @@ def test_doubted_answers_count_but_not_as_sure_and_groups_at_half_are_counted():
 def test_groups_without_generated_clips_do_not_count_in_the_ratio_of_all():
     report = _report([_heard("bell", "bell", 0.0, "x")])
     assert report.ratio() == pytest.approx(1.0)
+
+
+def test_answers_are_the_likeliest_of_the_groups_asked_for_and_sure_where_found():
+    heard = EARS.hear([Sample(bell(0), "bell", "x")]).by_group["bell"][0]
+    own = evaluator()
+    presence_KG, _ = own.detector.presence(own.hearing(bell(0)))
+    column = int(pooled(presence_KG)[:2].argmax())
+    assert heard.answer == ("bell", "rain")[column]
+    assert heard.is_doubted == (
+        float(presence_KG[:, column].max()) <= own.config.thresholds[column]
+    )
+
+
+def test_a_group_that_nobody_hears_is_refused():
+    with pytest.raises(ConfigError, match="does not know dragon: choose from bell, rain, toy"):
+        Ears(evaluator(), ("bell", "dragon"))

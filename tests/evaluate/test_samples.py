@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from audiostory.errors import CorpusError
+from audiostory.evaluate.kinds import EVERY
 from audiostory.evaluate.samples import folder_samples, group_captions, real_samples
-from audiostory.evaluate.tagger import GROUPS
 from tests.evaluate.sounds import write_corpus
 
 
 def test_every_group_has_eight_different_plain_captions():
-    captions = group_captions(None, GROUPS)
-    assert set(captions) == set(GROUPS)
+    captions = group_captions(None, EVERY)
+    assert set(captions) == set(EVERY)
     assert all(len(set(texts)) == 8 for texts in captions.values())
 
 

@@ -24,21 +24,6 @@ CLIP_S = 5.0
 
 
 @app.command()
-def tagger(
-    corpus: Corpus,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the tagger.")],
-    *,
-    name: Annotated[str, typer.Option(help="tuning or reporting.")] = "reporting",
-    debug: Debug = False,
-) -> None:
-    """Train a tagger of 24 kinds of sound on the corpus' train split."""
-    with mistakes_told(debug=debug):
-        from audiostory.evaluate.tagger_training import train_tagger
-
-        typer.echo(str(train_tagger(corpus, output, name=name, progress=tell)))
-
-
-@app.command()
 def reserve(
     output: Report,
     *,
@@ -73,19 +58,32 @@ def reserve(
 @app.command()
 def recognisability(
     corpus: Corpus,
-    tagger_folder: Annotated[Path, typer.Option("--tagger", help="Folder of a tagger.")],
     output: Report,
     *,
     model: Model = None,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", help="A kind of sound; may be given several times.", show_default="36 kinds"
+        ),
+    ] = None,
+    evaluator: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of another embedded evaluator.", metavar="DIR", show_default="shipped"
+        ),
+    ] = None,
     per_group: Annotated[int, typer.Option(min=1, help="Captions per kind of sound.")] = 8,
     debug: Debug = False,
 ) -> None:
-    """Sound captions of 24 kinds through the whole path and see what a tagger hears."""
+    """Sound captions of 36 kinds through the whole path and see what they are heard as."""
     with mistakes_told(debug=debug):
         import torch
 
         from audiostory.audio.waveform import Waveform, resample
-        from audiostory.evaluate.recognisability import run_recognisability
+        from audiostory.evaluate.embedded.evaluator import load_evaluator
+        from audiostory.evaluate.kinds import EVERY
+        from audiostory.evaluate.recognisability import Ears, run_recognisability
         from audiostory.story.types import Instruction
 
         pipeline = loaded(model or DEFAULT_MODEL, "cpu")
@@ -104,7 +102,7 @@ def recognisability(
             return Waveform(samples, codec.sample_rate_hz)
 
         report = run_recognisability(
-            tagger_folder,
+            Ears(load_evaluator(evaluator), groups or EVERY),
             corpus,
             render,
             output,

@@ -1,14 +1,13 @@
-"""Whether generated sounds are recognised as what they should be, by a tagger of real ones.
+"""Whether generated sounds are recognised as what they should be, by the embedded evaluator.
 
-Three sets of clips go through one tagger: real test clips, the same through the codec, and
+Three sets of clips are heard by the same ears: real test clips, the same through the codec, and
 generated ones. A group's accuracy on generated clips is read beside the real clips' own, and
 beside the spread of its clips: one good sound, made again and again, is recognised perfectly.
 
-- *accuracy*: the likeliest of the tagger's groups is the right one (macro: mean over groups).
-  *sure*: and it is likelier than "none of the groups", which a tagger expects several times as
-  often as any group. A silent clip is always wrong.
-- *spread*: mean distance between two clips of a group in the tagger's space, over pairs from
-  different sources (recordings, or renderings), as a ratio to the real clips' spread.
+- *accuracy*: the likeliest of the groups asked for is the right one (macro: mean over groups).
+  *sure*: and it counts as found. A silent clip is always wrong.
+- *spread*: mean distance between two clips of a group in the text-audio network's space, over pairs
+  from different sources (recordings, or renderings), as a ratio to the real clips' spread.
 """
 
 from __future__ import annotations
@@ -22,6 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from audiostory.errors import ConfigError
+from audiostory.evaluate.embedded.detector import pooled
+from audiostory.evaluate.embedded.evaluator import EmbeddedEvaluator
+from audiostory.evaluate.kinds import EVERY
 from audiostory.evaluate.samples import (
     Progress,
     Reconstruct,
@@ -32,7 +35,6 @@ from audiostory.evaluate.samples import (
     real_samples,
     rendered_samples,
 )
-from audiostory.evaluate.tagger import Tagger, load_tagger
 
 RESAMPLES = 1_000
 """Draws of recordings behind an interval."""
@@ -44,14 +46,14 @@ SILENT_PEAK = 1e-3
 
 @dataclass(frozen=True)
 class Heard:
-    """What the tagger said of one clip."""
+    """What one clip was heard as."""
 
     group: str
     source: str
     answer: str
     """The likeliest group, or ``SILENCE``."""
     is_doubted: bool
-    """Whether the tagger finds it likelier that the clip is of none of its groups."""
+    """Whether the answer's group does not count as found in it."""
     embedding: np.ndarray | None
     """(D,): where the clip lies; None for silence."""
 
@@ -63,7 +65,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far apart the clips of one group lie in the tagger's space."""
+    """How far apart the clips of one group lie."""
 
     mean: float
     is_across_sources: bool
@@ -71,7 +73,7 @@ class Spread:
 
 
 class HeardSet:
-    """What a tagger said of a set of clips, by group."""
+    """What a set of clips was heard as, by group."""
 
     def __init__(self, heard: Iterable[Heard]) -> None:
         self.by_group: dict[str, list[Heard]] = defaultdict(list)
@@ -127,9 +129,10 @@ class HeardSet:
 
 @dataclass(frozen=True)
 class Report:
-    """What one tagger heard in real, reconstructed and generated clips."""
+    """What was heard in real, reconstructed and generated clips."""
 
-    tagger: str
+    ears: str
+    """Which evaluator heard them."""
     groups: tuple[str, ...]
     sets: dict[str, HeardSet]
     """``real``, ``generated`` and, where there is a codec, ``reconstructed``."""
@@ -208,11 +211,11 @@ class Report:
             }
             for group in self.groups
         }
-        return {"tagger": self.tagger, "summary": self.summary(), "groups": by_group}
+        return {"ears": self.ears, "summary": self.summary(), "groups": by_group}
 
     def to_markdown(self) -> str:
         """The summary, a table by group and the confusion matrix of every set."""
-        lines = [f"# Recognisability, heard by the tagger {self.tagger}", ""]
+        lines = [f"# Recognisability, heard by {self.ears}", ""]
         lines += self._summary_table() + [""] + self._group_table()
         for name, own in self.sets.items():
             lines += ["", f"## What {name} clips were heard as", ""]
@@ -274,39 +277,59 @@ def _ratio(own: float | None, real: float | None) -> float | None:
     return own / real if own is not None and real else None
 
 
-def hear(tagger: Tagger, samples: Iterable[Sample]) -> HeardSet:
-    """What ``tagger`` says of every clip; the clips are not kept."""
-    return HeardSet(_heard(tagger, sample) for sample in samples)
+class Ears:
+    """Names the likeliest of some groups in a clip, with the embedded evaluator.
 
+    Raises:
+        ConfigError: if the evaluator does not know a group.
+    """
 
-def _heard(tagger: Tagger, sample: Sample) -> Heard:
-    if np.abs(sample.waveform.samples).max(initial=0.0) < SILENT_PEAK:
-        return Heard(sample.group, sample.source, SILENCE, is_doubted=True, embedding=None)
-    tags = tagger.tags(sample.waveform)
-    answer = tagger.config.groups[int(tags.probabilities[:-1].argmax())]
-    is_doubted = bool(tags.probabilities[-1] > tags.probabilities[:-1].max())
-    return Heard(sample.group, sample.source, answer, is_doubted, tags.embedding)
+    def __init__(self, evaluator: EmbeddedEvaluator, groups: Sequence[str] = EVERY) -> None:
+        self.evaluator, self.groups = evaluator, tuple(groups)
+        known = evaluator.config.detector.groups
+        unknown = [group for group in groups if group not in known]
+        if unknown:
+            raise ConfigError(
+                f"the evaluator does not know {', '.join(unknown)}: choose from {', '.join(known)}"
+            )
+        self._columns = [known.index(group) for group in groups]
+        self._thresholds = [evaluator.config.thresholds[column] for column in self._columns]
+
+    def hear(self, samples: Iterable[Sample]) -> HeardSet:
+        """What every clip is heard as; the clips are not kept."""
+        return HeardSet(self._heard(sample) for sample in samples)
+
+    def _heard(self, sample: Sample) -> Heard:
+        if np.abs(sample.waveform.samples).max(initial=0.0) < SILENT_PEAK:
+            return Heard(sample.group, sample.source, SILENCE, is_doubted=True, embedding=None)
+        moments = self.evaluator.hearing(sample.waveform)
+        presence_KG = self.evaluator.detector.presence(moments)[0][:, self._columns]
+        answer = int(pooled(presence_KG).argmax())
+        is_found = float(presence_KG[:, answer].max()) > self._thresholds[answer]
+        embedding = self.evaluator.network.whole(moments).numpy()
+        return Heard(sample.group, sample.source, self.groups[answer], not is_found, embedding)
 
 
 def recognisability(
-    tagger: Tagger,
+    ears: Ears,
     real: Iterable[Sample],
     reconstructed: Iterable[Sample] | None,
     generated: Iterable[Sample],
 ) -> Report:
-    """What ``tagger`` hears in real clips, in their codec reconstructions and in generated ones.
+    """What is heard in real clips, in their codec reconstructions and in generated ones.
 
     The sets may be generators: each clip is heard once and let go.
     """
-    sets = {"real": hear(tagger, real)}
+    sets = {"real": ears.hear(real)}
     if reconstructed is not None:
-        sets["reconstructed"] = hear(tagger, reconstructed)
-    sets["generated"] = hear(tagger, generated)
-    return Report(tagger.config.name, tagger.config.groups, sets)
+        sets["reconstructed"] = ears.hear(reconstructed)
+    sets["generated"] = ears.hear(generated)
+    card = ears.evaluator.tagger.card
+    return Report(f"{card.checkpoint} {card.digest}".strip(), ears.groups, sets)
 
 
 def run_recognisability(
-    tagger_folder: Path,
+    ears: Ears,
     corpus: Path,
     generated: Render | Path,
     folder: Path,
@@ -315,10 +338,10 @@ def run_recognisability(
     per_group: int = 8,
     progress: Progress | None = None,
 ) -> Report:
-    """Measure a generator with a learnt tagger; writes ``recognisability-NAME.json`` and ``.md``.
+    """Measure a generator; writes ``recognisability.json`` and ``.md``.
 
     Args:
-        tagger_folder: what ``train_tagger`` wrote.
+        ears: who hears the clips.
         corpus: folder with ``metadata.jsonl`` and the real clips.
         generated: sounds a caption with a seed; or a folder of finished clips, by group.
         folder: where the report goes.
@@ -327,24 +350,21 @@ def run_recognisability(
         progress: called with what is being done and its share done.
 
     Raises:
-        CheckpointError: if there is no tagger.
         CorpusError: if the corpus cannot be read.
     """
-    tagger = load_tagger(tagger_folder)
-    groups = tagger.config.groups
+    groups = ears.groups
     if isinstance(generated, Path):
         samples = folder_samples(generated, groups)
     else:
         samples = rendered_samples(group_captions(corpus, groups, per_group), generated, progress)
     report = recognisability(
-        tagger,
+        ears,
         real_samples(corpus, groups),
         None if reconstruct is None else real_samples(corpus, groups, reconstruct),
         samples,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"recognisability-{report.tagger}"
     text = json.dumps(report.to_json(), indent=1)
-    (folder / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
-    (folder / f"{stem}.md").write_text(report.to_markdown(), encoding="utf-8")
+    (folder / "recognisability.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "recognisability.md").write_text(report.to_markdown(), encoding="utf-8")
     return report

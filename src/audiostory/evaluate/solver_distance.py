@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 
 from audiostory.audio.waveform import Waveform
+from audiostory.evaluate.kinds import COMMON
 from audiostory.evaluate.samples import Progress, group_captions
-from audiostory.evaluate.tagger import GROUPS
 from audiostory.generate.conditions import ConditionReader, windows_of
 from audiostory.generate.pipeline import AudioStoryPipeline
 from audiostory.generate.renderer import Renderer, SamplingSettings, Take, batches_of
@@ -207,7 +207,7 @@ def captioned(pipeline: AudioStoryPipeline, num_clips: int) -> list[Job]:
     Raises:
         CorpusError: if so many captions are not known.
     """
-    texts = group_captions(None, GROUPS, -(-num_clips // len(GROUPS)))
+    texts = group_captions(None, COMMON, -(-num_clips // len(COMMON)))
     captions = [caption for round_ in zip(*texts.values(), strict=True) for caption in round_]
     renderer = Renderer(pipeline.model)
     reader = ConditionReader(pipeline.model, pipeline.tokenizer)

@@ -20,7 +20,7 @@ from audiostory.evaluate.embedded.detector import SoundDetector, pooled
 from audiostory.evaluate.embedded.examples import Examples
 from audiostory.evaluate.embedded.moments import MOMENT_S, MomentHearing, Moments
 from audiostory.evaluate.embedded.text_audio import TextAudioNetwork
-from audiostory.evaluate.tagger import GROUPS
+from audiostory.evaluate.kinds import COMMON
 
 FALSE_ALARMS = 0.05
 """How often a kind of sound may be found in half a minute in which it is not heard."""
@@ -124,7 +124,7 @@ def tagged_clips(
     detector: SoundDetector,
     clips: Sequence[Moments],
     rows: Sequence[SoundRow],
-    groups: Sequence[str] = GROUPS,
+    groups: Sequence[str] = COMMON,
 ) -> dict[str, list[str]]:
     """The likeliest of ``groups`` for each clip, by the clip's own group."""
     known = [group for group in groups if group in detector.config.groups]
@@ -146,7 +146,7 @@ def named_clips(
     network: TextAudioNetwork,
     vectors_XD: np.ndarray,
     rows: Sequence[SoundRow],
-    groups: Sequence[str] = GROUPS,
+    groups: Sequence[str] = COMMON,
 ) -> dict[str, list[str]]:
     """The group whose name lies nearest to each clip, by the clip's own group."""
     with torch.inference_mode():
