@@ -1,4 +1,4 @@
-"""Commands of those who measure: ``audiostory evaluate tagger | reserve | solvers`` and more."""
+"""Commands of those who measure: ``audiostory evaluate reserve | recognisability | solvers`` and more."""
 
 from __future__ import annotations
 
