@@ -85,7 +85,7 @@ def test_composed_stories_give_texts_without_a_corpus() -> None:
     assert texts == composed_texts(3)
 
 
-def test_an_evaluator_cannot_be_learnt_without_its_teacher(tmp_path: Path) -> None:
+def test_a_teacher_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     told = run(
         *("train-evaluator", "--corpus", corpus, "-o", tmp_path / "out", "--stories", 1),
@@ -93,3 +93,11 @@ def test_an_evaluator_cannot_be_learnt_without_its_teacher(tmp_path: Path) -> No
     )
     assert told.exit_code == 2
     assert "tokenizer.json" in told.stderr
+
+
+@pytest.mark.parametrize("option", [("--stories", 1), ("--texts", "captions.jsonl")])
+def test_what_words_learn_from_needs_a_teacher(tmp_path: Path, option) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    told = run("train-evaluator", "--corpus", corpus, "-o", tmp_path / "out", *option)
+    assert told.exit_code == 2
+    assert "name a --teacher" in told.stderr

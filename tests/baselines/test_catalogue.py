@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -134,3 +135,17 @@ def test_looking_at_the_catalogue_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_retrieval_plays_what_the_evaluator_never_heard(tmp_path):
+    rows = [
+        {"file": f"{number}.wav", "seconds": 1.0, "caption": "a bell", "group": "bell"}
+        | {"split": "train", "recording": f"take {number}", "license": "CC0-1.0"}
+        for number in range(40)
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "metadata.jsonl").write_text(lines)
+    model = build_text_to_audio("retrieval", str(tmp_path))
+    assert isinstance(model, RetrievalTextToAudio)
+    assert 0 < len(model.rows) < 40
+    assert all(row.is_kept_back for row in model.rows)

@@ -1,4 +1,4 @@
-"""Commands of those who measure: ``audiostory evaluate reserve | recognisability | solvers`` and more."""
+"""Commands of those who measure: ``audiostory evaluate reserve``, ``solvers`` and more."""
 
 from __future__ import annotations
 
@@ -153,8 +153,11 @@ def train_evaluator(
         ),
     ] = None,
     stories: Annotated[
-        int, typer.Option(min=0, help="Composed stories whose texts are learnt from, too.")
-    ] = 12_000,
+        int | None,
+        typer.Option(
+            min=0, help="Composed stories whose texts are learnt from, too.", show_default="12000"
+        ),
+    ] = None,
     runs: Annotated[
         Path, typer.Option(help="Folder of the run; it goes on where it stopped.")
     ] = Path("runs/evaluator"),
@@ -169,12 +172,18 @@ def train_evaluator(
         from audiostory.evaluate.embedded.evaluator import load_evaluator
 
         if teacher is None:
-            if texts:
-                raise ConfigError("--texts are for learning words anew: name a --teacher as well")
+            if texts or stories is not None:
+                raise ConfigError(
+                    "--texts and --stories are for learning words anew: name a --teacher as well"
+                )
             words = load_evaluator().network.words
         else:
             captions = [row.caption for row in load_rows(corpus, split="train")]
-            said = [*captions_in(texts or []), *composed_texts(stories), *captions]
+            said = [
+                *captions_in(texts or []),
+                *composed_texts(12_000 if stories is None else stories),
+                *captions,
+            ]
             words = words_training.learnt_words(teacher, said, runs, words_training.WordTraining())
         made = training.train_evaluator(
             corpus, words, runs, output, training.EvaluatorTraining(version=version), tell

@@ -92,7 +92,6 @@ class RetrievalTextToAudio:
         ConfigError: if ``top_k`` is below 1.
     """
 
-    name = "retrieval"
     max_duration_s = math.inf
 
     def __init__(
@@ -119,6 +118,7 @@ class RetrievalTextToAudio:
             )
         self.rows: Sequence[SoundRow] = sorted(rows, key=lambda row: row.file)
         self.top_k = top_k
+        self.name = "retrieval of clips kept back" if kept_back_only else "retrieval"
         self._index = CaptionIndex([row.caption for row in self.rows])
         self._mixer = Mixer(corpus_dir, sample_rate_hz)
 

@@ -95,6 +95,11 @@ def test_sounds_can_be_found_by_the_yamnet_that_is_shipped(folder):
     assert "threshold 0.5" in asked["coverage"]
 
 
+def test_weights_for_a_yamnet_that_is_shipped_are_refused():
+    with pytest.raises(ConfigError, match="weights"):
+        SuiteOptions(grounder="yamnet", encoders={"yamnet": "x"})
+
+
 def test_the_encoder_of_the_protocol_is_not_loaded_twice(folder, monkeypatch):
     loaded = []
 

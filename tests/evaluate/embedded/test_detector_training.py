@@ -88,3 +88,21 @@ def test_a_run_does_not_go_on_under_another_schedule(mixture, tmp_path):
     train_detector(GROUPS, mixture, tmp_path / "run", FEW)
     with pytest.raises(TrainingError, match="steps=4.*not as .*steps=6"):
         train_detector(GROUPS, mixture, tmp_path / "run", replace(FEW, steps=6))
+
+
+def test_a_run_does_not_go_on_with_other_clips(mixture, tmp_path):
+    train_detector(GROUPS, mixture, tmp_path / "run", FEW)
+    relabelled = replace(mixture.clips, heard_XKG=~mixture.clips.heard_XKG)
+    with pytest.raises(TrainingError, match="learnt from other clips"):
+        train_detector(GROUPS, replace(mixture, clips=relabelled), tmp_path / "run", FEW)
+
+
+def test_to_name_the_wrong_kind_where_one_alone_is_heard_costs_more():
+    examples = some(4)
+    without = replace(FEW, lone_weight=0.0)
+    logits = examples.heard_XKG.float()
+    right, wrong = (
+        detection_loss(each, examples, FEW) - detection_loss(each, examples, without)
+        for each in (logits, -logits)
+    )
+    assert 0 < float(right) < float(wrong)

@@ -84,3 +84,38 @@ def test_an_evaluator_is_heard_through_the_yamnet_it_learnt_behind(tmp_path):
     save_evaluator(evaluator(), tmp_path)
     with pytest.raises(CheckpointError, match="learnt behind the YAMNet small, here is other"):
         load_evaluator(tmp_path, MomentHearing(hearing().network, "other"))
+
+
+def test_a_sound_is_found_where_its_own_kind_is_heard():
+    own, track = evaluator(), noise(3.0)
+    presence_KG, _ = own.detector.presence(own.hearing(track))
+    sounds = [NamedSound(text=group, event=0, group=group) for group in ("toy", "bell")]
+    activity = own.grounder.hear_sounds(track, sounds)
+    assert np.allclose(activity.presence_QT, presence_KG[:, [2, 0]].T)
+    assert activity.thresholds_Q == pytest.approx([0.6, 0.4])
+
+
+def test_an_evaluator_of_version_1_is_told_from_a_damaged_one(tmp_path):
+    save_evaluator(evaluator(), tmp_path)
+    entry = json.loads((tmp_path / "evaluator.json").read_text())
+    del entry["config"]["hearing"]
+    (tmp_path / "evaluator.json").write_text(json.dumps(entry))
+    with pytest.raises(CheckpointError, match="earlier version.*anew"):
+        load_evaluator(tmp_path, hearing())
+
+
+@pytest.mark.parametrize(("name", "text"), [("tokenizer.json", "{"), ("evaluator.json", "[]")])
+def test_what_is_not_what_it_should_be_is_damaged(tmp_path, name, text):
+    save_evaluator(evaluator(), tmp_path)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_evaluator(tmp_path, hearing())
+
+
+def test_other_thresholds_are_another_evaluator(tmp_path):
+    save_evaluator(evaluator(), tmp_path)
+    digest = load_evaluator(tmp_path, hearing()).digest
+    entry = json.loads((tmp_path / "evaluator.json").read_text())
+    entry["config"]["thresholds"][0] = 0.41
+    (tmp_path / "evaluator.json").write_text(json.dumps(entry))
+    assert load_evaluator(tmp_path, hearing()).digest != digest

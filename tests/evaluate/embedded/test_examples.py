@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -40,6 +43,16 @@ def test_a_clip_is_heard_as_its_kind_for_as_long_as_it_lasts(corpus):
     assert not clips.heard_XKG[:, 2:].any()
     unnamed = next(index for index, row in enumerate(rows) if row.group == "toy")
     assert not clips.heard_XKG[unnamed].any()
+
+
+def test_the_quiet_moments_of_a_clip_are_not_heard_as_its_kind(corpus):
+    rows, waves = corpus
+    faint = waves[0].copy()
+    faint = np.concatenate([faint, faint * 0.001])
+    clips = clip_examples([faint], rows[:1], GROUPS, hearing(), 4)
+    assert clips.exists_XK[0].sum() >= 3
+    assert clips.heard_XKG[0, :, 0].tolist()[0] is True
+    assert not clips.heard_XKG[0, -2:].any()
 
 
 def test_a_long_clip_is_several_examples(corpus):
@@ -85,6 +98,15 @@ def test_clips_of_crowded_recordings_are_drawn_less(corpus):
     crowd = [rows[0]] * 8
     clips = clip_examples([waves[0]] * 8 + waves, [*crowd, *rows], GROUPS, hearing(), 4)
     weights = evened_weights(clips, [*crowd, *rows])
+    assert weights[0] < weights[-1]
+
+
+def test_clips_of_crowded_kinds_are_drawn_less(corpus):
+    rows, waves = corpus
+    many = [replace(rows[0], recording=f"take {number}") for number in range(8)]
+    clips = clip_examples([waves[0]] * 8 + waves, [*many, *rows], GROUPS, hearing(), 4)
+    weights = evened_weights(clips, [*many, *rows])
+    assert rows[-1].group != rows[0].group
     assert weights[0] < weights[-1]
 
 

@@ -18,7 +18,13 @@ def test_what_is_left_is_the_average_of_what_was_learnt(tmp_path):
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, 3.0)
     schedule = DetectorTraining(steps=300, learning_rate=0.1, weight_decay=0.0, average=0.9)
-    learn(network, lambda step: network.weight.square().sum(), schedule, tmp_path / "run.pt")
+    learn(
+        network,
+        lambda step: network.weight.square().sum(),
+        schedule,
+        tmp_path / "run.pt",
+        material="",
+    )
     assert abs(float(network.weight.detach())) < 0.1
     assert not network.training
     kept = torch.load(tmp_path / "run.pt", weights_only=True)

@@ -6,6 +6,7 @@ from audiostory.audio.waveform import Waveform
 from audiostory.errors import AudioError
 from audiostory.evaluate.embedded.moments import (
     LEAD,
+    LEVEL_DB,
     MOMENT_S,
     STEP,
     WINDOW,
@@ -61,6 +62,23 @@ def test_a_track_is_heard_once_for_all_who_ask():
     own, track = hearing(), tone(2.0)
     assert own(track) is own(track)
     assert own(tone(2.0)) is not own(noise(2.0))
+
+
+def test_the_level_of_a_track_changes_nothing():
+    track = noise(3.0)
+    quiet = Waveform(track.samples * np.float32(0.01), RATE_HZ)
+    loud, soft = hearing()(track), hearing()(quiet)
+    assert torch.allclose(loud.features_KD, soft.features_KD, atol=1e-4)
+    assert float(loud.powers_K.max()) == pytest.approx(10 ** (LEVEL_DB / 10), rel=1e-3)
+
+
+def test_silence_is_heard_as_silence():
+    assert not hearing()(Waveform(np.zeros((1, RATE_HZ), np.float32), RATE_HZ)).powers_K.any()
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100, 48_000])
+def test_a_single_sample_is_a_moment(rate_hz):
+    assert len(hearing()(Waveform(np.ones((1, 1), np.float32), rate_hz))) == 1
 
 
 def test_nothing_cannot_be_heard():

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,24 @@ def test_a_sound_is_heard_in_the_moments_in_which_it_sounds(make):
     heard = [sampler.scene(number) for number in range(40)]
     named = [one for one in heard if sampler.rows[one.clips[0]].group != "toy"]
     assert sum(bool(one.heard_KG.any()) for one in named) > 0.9 * len(named)
+
+
+def test_moments_in_which_a_sound_is_heard_are_the_very_ones_in_which_it_sounds(make):
+    sampler = make(CLEAR)
+    burst = np.zeros(sampler.config.num_samples, np.float32)
+    burst[2 * STEP : 3 * STEP] = 1.0
+    assert sampler._heard([("bell", burst)])[:, 0].tolist() == [0, 0, 1, 0]
+
+
+def test_scenes_of_other_sounds_kinds_or_seeds_have_other_digests(make):
+    own, other = make(CLEAR), make(CONFIG)
+    assert own.digest == make(CLEAR).digest != other.digest
+    other = make(CLEAR)
+    other.rows = [replace(row, group="rain") for row in other.rows]
+    assert own.digest != other.digest
+    other = make(CLEAR)
+    other.waves = [wave * 2 for wave in other.waves]
+    assert own.digest != other.digest
 
 
 def test_a_drowned_sound_is_not_expected_to_be_heard(make):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from audiostory.data.manifest import read_sounds
+from audiostory.errors import TrainingError
 from audiostory.evaluate.embedded import text_audio_training
 from audiostory.evaluate.embedded.examples import Mixture
 from audiostory.evaluate.embedded.text_audio_training import (
@@ -63,3 +64,18 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, monkeypatch):
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
     assert torch.equal(whole.words.vectors, words().vectors)
+
+
+def test_a_run_does_not_go_on_with_other_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        text_audio_training,
+        "TextAudioConfig",
+        lambda **widths: replace(TEXT_AUDIO, **widths),
+    )
+    rows = list(read_sounds(write_corpus(tmp_path / "corpus", per_split=4) / "metadata.jsonl"))
+    mixture = Mixture(some(20), some(10), torch.ones(10), 0.5)
+    train_text_audio(rows, mixture, words(), tmp_path / "run", FEW)
+    others = words()
+    others.vectors.data += 1.0
+    with pytest.raises(TrainingError, match="other clips, kinds or words"):
+        train_text_audio(rows, mixture, others, tmp_path / "run", FEW)

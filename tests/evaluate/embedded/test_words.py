@@ -27,7 +27,7 @@ def test_texts_come_to_lie_to_each_other_as_the_teacher_has_them():
     texts = ["a bell", "bell rings", "rain falls", "a toy"]
     taught = torch.tensor([[1.0, 0.1], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     unseen = own.vectors[WORDS.index("take")].clone()
-    learn_words(own, texts, taught, steps=1_500, batch=16)
+    learn_words(own, texts, taught, steps=1_500, batch=16, seed=0)
     learnt = torch.nn.functional.normalize(own(texts), dim=1).detach()
     assert float(learnt[0] @ learnt[1]) > 0.7
     assert float(learnt[0] @ learnt[2]) < 0.4

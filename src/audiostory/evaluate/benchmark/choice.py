@@ -45,7 +45,8 @@ from audiostory.evaluate.narrative.timing import TimingMetric
 from audiostory.evaluate.protocols import PROTOCOLS, Measurement, Preparation, build_metric
 
 YAMNET_THRESHOLD = 0.5
-"""Probability of one of its classes from which YAMNet has found a kind of sound."""
+"""Probability of one of its classes from which YAMNet has found a kind of sound: a round number,
+not calibrated; the row of ``noise`` in a report tells its false alarms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class SuiteOptions:
                     f"there is no encoder {name!r}: choose from {', '.join(ENCODERS)}"
                 )
         used = set(PROTOCOLS[self.protocol].preparations if self.protocol else ())
-        used |= {self.grounder} & set(ENCODERS)
+        used |= {self.grounder} & set(ENCODERS) - {"yamnet"}  # yamnet is shipped
         if self.encoders and not used:
             raise ConfigError("weights of encoders are for a protocol: name one with --protocol")
         for name in self.encoders:

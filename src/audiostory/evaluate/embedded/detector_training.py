@@ -103,7 +103,7 @@ def train_detector(
         progress: called with what is being done and its share done.
 
     Raises:
-        TrainingError: if the checkpoint is of another schedule.
+        TrainingError: if the checkpoint is of another schedule, or learnt from something else.
     """
     config = DetectorConfig(groups=groups, feature_width=mixture.scenes.features_XKD.shape[2])
     with seeded(torch.Generator().manual_seed(training.seed)):
@@ -116,5 +116,5 @@ def train_detector(
         with seeded(generator):
             return detection_loss(detector(examples.features_XKD)[0], examples, training)
 
-    learn(detector, loss_at, training, folder / "detector.pt", progress)
+    learn(detector, loss_at, training, folder / "detector.pt", progress, material=mixture.digest)
     return detector

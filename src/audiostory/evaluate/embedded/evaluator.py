@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -25,7 +24,7 @@ from torch import Tensor
 from audiostory.audio.waveform import Waveform
 from audiostory.config import from_dict, to_dict
 from audiostory.data.sets.item import NamedSound
-from audiostory.errors import AudioStoryError, CheckpointError, ConfigError
+from audiostory.errors import CheckpointError, ConfigError
 from audiostory.evaluate.embedded.columns import SHARED_SPACE, TAGGER
 from audiostory.evaluate.embedded.detector import (
     DetectorConfig,
@@ -34,6 +33,7 @@ from audiostory.evaluate.embedded.detector import (
 )
 from audiostory.evaluate.embedded.moments import (
     MOMENT_S,
+    WINDOW,
     MomentHearing,
     shipped_hearing,
 )
@@ -160,6 +160,7 @@ class DetectorGrounder:
             thresholds_Q=np.array(
                 [self._thresholds.get(sound.group or "", np.nan) for sound in sounds], np.float32
             ),
+            resolution_s=WINDOW / SAMPLE_RATE_HZ,
         )
 
 
@@ -172,7 +173,7 @@ class EmbeddedEvaluator:
     network: TextAudioNetwork
     hearing: MomentHearing
     digest: str = ""
-    """First digits of the sha256 of the weights."""
+    """First digits of the sha256 of its configuration, weights and tokenizer."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """How it was learnt, and how well it does on the test split."""
 
@@ -259,6 +260,11 @@ def load_evaluator(
             )
     try:
         entry = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
+        if "hearing" not in entry["config"]:
+            raise CheckpointError(
+                f"the evaluator in {folder} is of an earlier version of this program, which "
+                "heard otherwise: learn it anew with `audiostory evaluate train-evaluator`"
+            )
         config = from_dict(EvaluatorConfig, entry["config"])
         tensors = load_file(folder / FILES[1])
         words = WordVectors(
@@ -270,16 +276,20 @@ def load_evaluator(
         tensors[VECTORS] = words.vectors.data
         detector.load_state_dict(_under("detector.", tensors))
         network.load_state_dict(_under("text_audio.", tensors))
-    except (KeyError, ValueError, RuntimeError, SafetensorError, AudioStoryError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # tokenizers raises nothing more special
         raise CheckpointError(f"the evaluator in {folder} is damaged: {error}") from error
     if config.hearing != hearing.digest:
         raise CheckpointError(
             f"the evaluator in {folder} learnt behind the YAMNet {config.hearing}, here is "
             f"{hearing.digest}: its numbers would mean nothing; train it anew"
         )
-    digest = hashlib.sha256((folder / FILES[1]).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(entry["config"], sort_keys=True).encode())
+    for name in FILES[1:]:
+        digest.update((folder / name).read_bytes())
     return EmbeddedEvaluator(
-        config, detector.eval(), network.eval(), hearing, digest, entry["report"]
+        config, detector.eval(), network.eval(), hearing, digest.hexdigest()[:12], entry["report"]
     )
 
 

@@ -1,4 +1,4 @@
-"""Clips and scenes as YAMNet hears them, heard once and kept: what both networks learn from.
+"""Clips and scenes as YAMNet hears them: what both networks learn from; scenes are kept.
 
 Shapes: ``X`` examples, ``K`` moments of the longest, ``D`` width of YAMNet's embedding, ``G``
 groups, ``B`` examples of one step.
@@ -17,10 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audiostory.audio.waveform import load
-from audiostory.config import to_dict
-from audiostory.data.cache import Ragged, cached, key_of, pack
+from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
 from audiostory.data.manifest import SoundRow
-from audiostory.evaluate.embedded.moments import MomentHearing, is_sounding, mono
+from audiostory.evaluate.embedded.moments import MomentHearing, is_sounding, levelled, mono
 from audiostory.evaluate.embedded.scenes import SceneSampler
 from audiostory.evaluate.encoders.encoder import Floats
 
@@ -43,7 +42,7 @@ class Examples:
     heard_XKG: Tensor
     """Whether a kind is heard in a moment."""
     clips_XC: Tensor
-    """Rows of the foreground's clips, in order; ``NO_CLIP`` where there are fewer."""
+    """Rows of the foreground's clips, as they were drawn; ``NO_CLIP`` where there are fewer."""
 
     def __len__(self) -> int:
         """X."""
@@ -86,12 +85,14 @@ def joined(one: Examples, other: Examples) -> Examples:
 
 
 def clip_waves(corpus: Path, rows: Sequence[SoundRow], cache: Path) -> list[Floats]:
-    """Samples of clips at 16 kHz, decoded once."""
+    """Samples of clips at 16 kHz, decoded once for files of these sizes and times."""
 
     def decode() -> Ragged:
         return pack(torch.from_numpy(mono(load(corpus / row.file))).half() for row in rows)
 
-    kept = cached(cache, "waves", key_of([row.file for row in rows]), decode)
+    stats = [(row.file, (corpus / row.file).stat()) for row in rows]
+    key = key_of([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+    kept = cached(cache, "waves", key, decode)
     return [kept[index].numpy() for index in range(len(kept))]
 
 
@@ -131,16 +132,27 @@ def scene_examples(
     count: int,
     folder: Path,
     progress: Callable[[str, float], None] | None = None,
+    *,
+    is_levelled: bool = False,
 ) -> Examples:
-    """The first ``count`` scenes, made and heard in blocks, each of which is kept in ``folder``."""
-    rows = [row.file for row in sampler.rows]
-    key = key_of(rows, sampler.groups, to_dict(sampler.config), sampler.seed, hearing.digest)
+    """The first ``count`` scenes, made and heard in blocks, each of which is kept in ``folder``.
+
+    Args:
+        sampler: what makes them.
+        hearing: what they are heard through.
+        count: how many.
+        folder: where blocks are kept, under a name that changes with all they depend on.
+        progress: called with what is being done and its share done.
+        is_levelled: bring each to one level first, as tracks are; else they are heard as they are.
+    """
+    key = key_of(sampler.digest, hearing.digest, is_levelled)
     folder.mkdir(parents=True, exist_ok=True)
     blocks = []
     for first in range(0, count, BLOCK):
         path = folder / f"scenes-{key}-{first}-{min(first + BLOCK, count)}.safetensors"
         if not path.exists():
-            _write_block(sampler, hearing, range(first, min(first + BLOCK, count)), path)
+            numbers = range(first, min(first + BLOCK, count))
+            _write_block(sampler, hearing, numbers, path, is_levelled=is_levelled)
         blocks.append(load_file(path))
         if progress:
             progress("scenes", min(first + BLOCK, count) / count)
@@ -152,9 +164,17 @@ def scene_examples(
     return Examples(features_XKD, powers_XK, exists_XK, heard_XKG, clips_XC)
 
 
-def _write_block(sampler: SceneSampler, hearing: MomentHearing, numbers: range, path: Path) -> None:
+def _write_block(
+    sampler: SceneSampler,
+    hearing: MomentHearing,
+    numbers: range,
+    path: Path,
+    *,
+    is_levelled: bool,
+) -> None:
     scenes = [sampler.scene(number) for number in numbers]
-    heard = [hearing.of_samples(scene.samples_N) for scene in scenes]
+    samples = [levelled(one.samples_N) if is_levelled else one.samples_N for one in scenes]
+    heard = [hearing.of_samples(samples_N) for samples_N in samples]
     most = len(sampler.config.foregrounds)
     clips = [[*scene.clips, *[NO_CLIP] * (most - len(scene.clips))] for scene in scenes]
     tensors = {
@@ -189,6 +209,15 @@ class Mixture:
     """How often each of ``clips`` is drawn, not yet adding up to 1."""
     clip_share: float
     """Share of clips among the examples of a step."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with what is learnt from."""
+        tensors = {"weights": self.weights_X}
+        for name, each in (("scenes", self.scenes), ("clips", self.clips)):
+            tensors[f"{name}.features"] = each.features_XKD
+            tensors[f"{name}.heard"] = each.heard_XKG
+        return key_of(key_of_tensors(tensors), self.clip_share)
 
     def at(self, batch: int, generator: torch.Generator) -> Examples:
         """``batch`` examples, drawn with repetition."""

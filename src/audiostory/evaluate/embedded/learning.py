@@ -52,6 +52,8 @@ def learn(
     schedule: Schedule,
     checkpoint: Path,
     progress: Progress | None = None,
+    *,
+    material: str,
 ) -> None:
     """Teach a network and leave the average of its weights in it; goes on from ``checkpoint``.
 
@@ -61,9 +63,10 @@ def learn(
         schedule: how long and how fast.
         checkpoint: a file that is written now and then, and read first if it is there.
         progress: called with what is being done and its share done.
+        material: a name that changes with what is learnt from.
 
     Raises:
-        TrainingError: if the checkpoint is of another schedule.
+        TrainingError: if the checkpoint is of another schedule, or learnt from something else.
     """
     learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -82,6 +85,11 @@ def learn(
                 f"{checkpoint} was begun as {kept.get('schedule')}, not as {schedule}: go on with "
                 "that one, or choose another folder for the run"
             )
+        if kept.get("material") != material:
+            raise TrainingError(
+                f"{checkpoint} learnt from other clips, kinds or words: choose another folder for "
+                "the run"
+            )
         network.load_state_dict(kept["network"])
         optimizer.load_state_dict(kept["optimizer"])
         rates.load_state_dict(kept["rates"])
@@ -99,6 +107,7 @@ def learn(
         if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
             state = {
                 "schedule": str(schedule),
+                "material": material,
                 "network": network.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "rates": rates.state_dict(),

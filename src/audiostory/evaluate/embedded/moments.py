@@ -28,6 +28,8 @@ STEP = 7_680
 LEAD = (WINDOW - STEP) // 2
 """Samples that are heard before a moment begins."""
 MOMENT_S = STEP / SAMPLE_RATE_HZ
+LEVEL_DB = -20.0
+"""Power that the loudest moment of a track is brought to, so that its level changes nothing."""
 QUIET_DB = 30.0
 """A moment sounds where its power is at most this far under that of the loudest one."""
 AT_ONCE = 64
@@ -74,24 +76,23 @@ class MomentHearing:
     def __call__(self, waveform: Waveform) -> Moments:
         """Moments of a track of any length, rate and number of channels (their mean is heard).
 
+        YAMNet hears loud and quiet sounds differently, so tracks are brought to one level first.
+
         Raises:
             AudioError: if the track holds no samples.
         """
         if not waveform.num_samples:
             raise AudioError("the track holds no samples: there is nothing to hear")
         if self._last is None or self._last[0] is not waveform:
-            self._last = waveform, self.of_samples(mono(waveform))
+            self._last = waveform, self.of_samples(levelled(mono(waveform)))
         return self._last[1]
 
     @torch.inference_mode()
     def of_samples(self, samples_N: Floats) -> Moments:
         """Moments of samples at 16 kHz; the last one may be followed by silence."""
-        count = -(-len(samples_N) // STEP)
-        after = LEAD + count * STEP - len(samples_N)
-        padded_N = np.pad(samples_N, (LEAD, max(after, 0))).astype(np.float32, copy=False)
-        windows_KN = np.lib.stride_tricks.sliding_window_view(padded_N, WINDOW)[::STEP][:count]
+        windows_KN = _windows(samples_N)
         features, powers = [], []
-        for first in range(0, count, AT_ONCE):
+        for first in range(0, len(windows_KN), AT_ONCE):
             samples_BN = torch.from_numpy(windows_KN[first : first + AT_ONCE].copy())
             features.append(self.network.embed(self.network.log_mel(samples_BN)))
             powers.append(samples_BN.square().mean(dim=1))
@@ -101,6 +102,22 @@ class MomentHearing:
 def mono(waveform: Waveform) -> Floats:
     """A track's samples (N,) as they are heard: one channel at 16 kHz."""
     return resample(to_mono(waveform), SAMPLE_RATE_HZ).samples[0]
+
+
+def levelled(samples_N: Floats) -> Floats:
+    """Samples whose loudest moment has the power ``LEVEL_DB``; silence stays as it is."""
+    loudest = max(float(np.square(window_N).mean()) for window_N in _windows(samples_N))
+    if not loudest:
+        return samples_N
+    return samples_N * np.float32((10.0 ** (LEVEL_DB / 10.0) / loudest) ** 0.5)
+
+
+def _windows(samples_N: Floats) -> Floats:
+    """What is heard of each moment (K, N), one moment at least: a view that must not be written."""
+    count = max(1, -(-len(samples_N) // STEP))
+    after = LEAD + count * STEP - len(samples_N)
+    padded_N = np.pad(samples_N, (LEAD, after)).astype(np.float32, copy=False)
+    return np.lib.stride_tricks.sliding_window_view(padded_N, WINDOW)[::STEP][:count]
 
 
 def shipped_hearing() -> MomentHearing:

@@ -8,6 +8,7 @@ Shapes: ``N`` samples at 16 kHz, ``F`` frames of 10 ms, ``K`` moments, ``G`` gro
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from numpy.fft import irfft, rfft, rfftfreq
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
+from audiostory.config import to_dict
+from audiostory.data.cache import key_of
 from audiostory.data.manifest import SoundRow
 from audiostory.evaluate.embedded.moments import STEP
 from audiostory.evaluate.encoders.encoder import Floats
@@ -45,7 +48,7 @@ class Scene:
     heard_KG: Floats
     """1 where a kind of sound is heard."""
     clips: tuple[int, ...]
-    """The clips in the foreground, as they come."""
+    """The clips in the foreground, as they were drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,15 @@ class SceneSampler:
         weights = np.array([min(len(takes), 12) ** 0.5 for takes in self.found.values()])
         self.weights = weights / weights.sum()
         self.long = [i for i, wave in enumerate(waves) if len(wave) >= config.num_samples]
+
+    @property
+    def digest(self) -> str:
+        """Changes with all that scenes depend on: sounds, kinds, recordings, config, seed."""
+        clips = [(row.group, row.recording) for row in self.rows]
+        waves = hashlib.sha256()
+        for wave in self.waves:
+            waves.update(np.ascontiguousarray(wave).tobytes())
+        return key_of(clips, self.groups, to_dict(self.config), self.seed, waves.hexdigest())
 
     def scene(self, number: int) -> Scene:
         """The scene of a number, always the same."""

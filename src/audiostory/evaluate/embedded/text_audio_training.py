@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audiostory.data.cache import key_of, key_of_tensors
 from audiostory.data.manifest import SoundRow
 from audiostory.data.sounds import step_generator
 from audiostory.evaluate.embedded.examples import Mixture
@@ -102,7 +103,7 @@ def train_text_audio(
         progress: called with what is being done and its share done.
 
     Raises:
-        TrainingError: if the checkpoint is of another schedule.
+        TrainingError: if the checkpoint is of another schedule, or learnt from something else.
     """
     config = TextAudioConfig(
         feature_width=mixture.scenes.features_XKD.shape[2], word_width=words.width
@@ -127,5 +128,6 @@ def train_text_audio(
                 network.log_scale.exp().clamp(max=MOST_SCALE),
             )
 
-    learn(network, loss_at, training, folder / "text_audio.pt", progress)
+    material = key_of(mixture.digest, key_of_tensors({"words": words.vectors}))
+    learn(network, loss_at, training, folder / "text_audio.pt", progress, material=material)
     return network

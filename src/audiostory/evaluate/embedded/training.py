@@ -50,6 +50,7 @@ from audiostory.evaluate.embedded.scenes import SceneConfig, SceneSampler
 from audiostory.evaluate.embedded.text_audio import TextAudioNetwork
 from audiostory.evaluate.embedded.text_audio_training import TextAudioTraining, train_text_audio
 from audiostory.evaluate.embedded.words import WordVectors
+from audiostory.evaluate.kinds import COMMON
 
 VAL_SEED, TEST_SEED = 1, 2
 """Of the scenes that choose thresholds, and of those that are reported."""
@@ -95,17 +96,28 @@ def train_evaluator(
         TrainingError: if a checkpoint is of another schedule.
     """
     hearing = hearing or shipped_hearing()
+    held, tested = load_rows(corpus, split="val"), load_rows(corpus, split="test")
     rows = [row for row in load_rows(corpus, split="train") if not row.is_kept_back]
     if not rows:
         raise CorpusError(f"all train clips of {corpus} are kept back: give more recordings")
     groups = groups_in(rows)
+    if not {row.group for row in tested} & set(groups) & set(COMMON):
+        raise CorpusError(
+            f"{corpus} has none of the kinds that are reported ({', '.join(COMMON)}) in four "
+            "recordings to learn from and a clip of the test split"
+        )
+    held_waves, tested_waves = (
+        clip_waves(corpus, each, folder / "cache") for each in (held, tested)
+    )
     waves = clip_waves(corpus, rows, folder / "cache")
     sampler = SceneSampler(waves, rows, groups, training.scene, seed=training.scene_seed)
     scenes = scene_examples(sampler, hearing, training.scenes, folder / "cache", progress)
     clips = clip_examples(waves, rows, groups, hearing, training.scene.moments)
 
+    weights_X = evened_weights(clips, rows)
+
     def mixture(clip_share: float) -> Mixture:
-        return Mixture(scenes, clips, evened_weights(clips, rows), clip_share)
+        return Mixture(scenes, clips, weights_X, clip_share)
 
     detector = train_detector(
         groups, mixture(training.detector.clip_share), folder, training.detector, progress
@@ -120,31 +132,17 @@ def train_evaluator(
         text_audio=network.config,
         thresholds=(1.0,) * len(groups),
     )
-    held = load_rows(corpus, split="val")
-    val = held_scenes(corpus, held, groups, hearing, folder, training, seed=VAL_SEED)
+    sampler = SceneSampler(held_waves, held, groups, training.scene, seed=VAL_SEED)
+    val = scene_examples(sampler, hearing, training.held_scenes, folder / "cache", is_levelled=True)
     config = replace(config, thresholds=scene_answers(detector, val).thresholds())
-    tested = load_rows(corpus, split="test")
-    test = held_scenes(corpus, tested, groups, hearing, folder, training, seed=TEST_SEED)
+    sampler = SceneSampler(tested_waves, tested, groups, training.scene, seed=TEST_SEED)
+    test = scene_examples(
+        sampler, hearing, training.held_scenes, folder / "cache", is_levelled=True
+    )
     report = measured(corpus, tested, test, hearing, detector, network, config)
     evaluator = EmbeddedEvaluator(config, detector, network, hearing, report=report)
     save_evaluator(evaluator, out)
     return evaluator
-
-
-def held_scenes(
-    corpus: Path,
-    rows: Sequence[SoundRow],
-    groups: Sequence[str],
-    hearing: MomentHearing,
-    folder: Path,
-    training: EvaluatorTraining,
-    *,
-    seed: int,
-) -> Examples:
-    """Scenes of clips that nothing was learnt from."""
-    waves = clip_waves(corpus, rows, folder / "cache")
-    sampler = SceneSampler(waves, rows, groups, training.scene, seed=seed)
-    return scene_examples(sampler, hearing, training.held_scenes, folder / "cache")
 
 
 def measured(
@@ -165,6 +163,7 @@ def measured(
     errors_s = heard.onset_errors_s(config.thresholds)
     return {
         "test_clips": len(rows),
+        "named_clips": sum(row.group in COMMON for row in rows),
         "clip_accuracy": _mean(tagged),
         "clip_accuracy_by_group": _rounded(tagged),
         "scene_found": round(heard.found_share(config.thresholds), 4),

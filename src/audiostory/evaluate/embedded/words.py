@@ -63,9 +63,9 @@ def learn_words(
     texts: Sequence[str],
     taught_QE: Tensor,
     *,
-    steps: int = 6_000,
-    batch: int = 256,
-    seed: int = 0,
+    steps: int,
+    batch: int,
+    seed: int,
 ) -> float:
     """Move the vectors so that texts lie to each other as the teacher's do; the last mean loss.
 
