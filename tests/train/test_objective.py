@@ -7,7 +7,8 @@ import torch
 from audiostory.data.blocks import collate, packed
 from audiostory.data.stories import story_of
 from audiostory.generate.conditions import ConditionReader, Window
-from audiostory.train.objective import StoryObjective, read_blocks
+from audiostory.models.audiostory import AudioStoryModel
+from audiostory.train.objective import StoryObjective, boundary_loss, packed_states, read_blocks
 from tests.data.test_stories import ROW
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 
@@ -45,9 +46,37 @@ def story_batch() -> dict[str, torch.Tensor]:
     return made
 
 
+ALL = frozenset({"semantic", "token", "text", "flow"})
+
+
+def objective(model: AudioStoryModel, wanted: frozenset[str] = ALL) -> StoryObjective:
+    return StoryObjective(model, wanted, "logit_normal")
+
+
+def test_only_the_wanted_losses_are_computed_from_what_they_need() -> None:
+    model, made = tiny_model(), story_batch()
+    generator = torch.Generator().manual_seed(1)
+    assert set(objective(model)(made, generator)) == ALL
+    without_text = {name: value for name, value in made.items() if not name.startswith("text_")}
+    assert set(objective(model, frozenset({"semantic"}))(without_text, generator)) == {"semantic"}
+
+
+def test_the_boundary_loss_is_that_of_the_markers_around_the_semantic_tokens() -> None:
+    model, made, tokens = tiny_model(), batch(), tiny_config().tokens
+    with torch.no_grad():
+        hidden_BLH = packed_states(model, made)
+        loss = boundary_loss(model, made, hidden_BLH)
+        chances_BLV = model.llm.logits(hidden_BLH).log_softmax(dim=-1)
+    ids = [tiny_tokenizer().token_id(m) for m in (tokens.semantic_open, tokens.semantic_close)]
+    places = [(b, p, i) for i in ids for b, p in (made["ids_BL"] == i).nonzero().tolist()]
+    assert len(places) == 2 * len(made["starts_X"])
+    expected = -sum(float(chances_BLV[b, p - 1, i]) for b, p, i in places) / len(places)
+    assert abs(float(loss) - expected) < 1e-4
+
+
 def test_the_flow_loss_reaches_the_llm_through_both_heads() -> None:
     model = tiny_model()
-    losses = StoryObjective(model, has_flow=True)(story_batch(), torch.Generator().manual_seed(1))
+    losses = objective(model)(story_batch(), torch.Generator().manual_seed(1))
     losses["flow"].backward()
     for name in ("bridge.residual_head.0.weight", "bridge.semantic_head.0.weight"):
         assert model.get_parameter(name).grad.abs().sum() > 0
@@ -56,15 +85,15 @@ def test_the_flow_loss_reaches_the_llm_through_both_heads() -> None:
 
 def test_the_residual_head_learns_from_the_flow_loss_alone() -> None:
     model = tiny_model()
-    losses = StoryObjective(model, has_flow=True)(story_batch(), torch.Generator().manual_seed(1))
+    losses = objective(model)(story_batch(), torch.Generator().manual_seed(1))
     (losses["semantic"] + losses["text"]).backward()
     assert model.get_parameter("bridge.residual_head.0.weight").grad is None
 
 
 def test_frames_outside_a_clip_do_not_change_its_flow_loss() -> None:
     model, made = tiny_model(), story_batch()
-    objective = StoryObjective(model, has_flow=True)
-    first = objective(made, torch.Generator().manual_seed(1))["flow"]
+    compute = objective(model)
+    first = compute(made, torch.Generator().manual_seed(1))["flow"]
     made["latents_XTC"] = made["latents_XTC"].masked_fill(~made["frame_mask_XT"][..., None], 9.0)
-    second = objective(made, torch.Generator().manual_seed(1))["flow"]
+    second = compute(made, torch.Generator().manual_seed(1))["flow"]
     assert torch.allclose(first, second, atol=1e-5)

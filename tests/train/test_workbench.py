@@ -1,29 +1,37 @@
-"""The whole course in miniature: every recipe runs, resumes, and ends in a model that loads."""
+"""The whole course in miniature: every stage runs, resumes, and ends in a model that loads."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.errors import CheckpointError, TrainingError
-from audiostory.models.model_folder import from_pretrained
+from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
+from audiostory.models.llm import LoraSettings
+from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.train import materials as materials_module
+from audiostory.train import sources as sources_module
 from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
 from audiostory.train.objective import read_blocks
-from audiostory.train.recipes import RECIPES, recipe
-from audiostory.train.stages import StageConfig
+from audiostory.train.recipes.catalogue import stage
+from audiostory.train.recipes.nano import NANO
+from audiostory.train.sources import ObjectiveKind
+from audiostory.train.stages import MixedSource, StageConfig
+from audiostory.train.trainer import ComputeLosses
 from audiostory.train.workbench import Workbench
 from tests.data.corpus import write_corpus
 from tests.released_folder import write_tangoflux
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 
-COURSE = tuple(RECIPES)
+COURSE = tuple(stage.name for stage in NANO.stages)
 
 
 class Teacher(torch.nn.Module):
@@ -56,7 +64,7 @@ def bench(paths: Paths) -> Workbench:
 
 
 def short(name: str, steps: int = 2) -> StageConfig:
-    return recipe(name, steps=steps, batch_size=2)
+    return stage(name, steps=steps, batch_size=2)
 
 
 def test_the_course_ends_in_a_model_that_loads(paths: Paths, tmp_path: Path) -> None:
@@ -65,7 +73,7 @@ def test_the_course_ends_in_a_model_that_loads(paths: Paths, tmp_path: Path) -> 
         assert weights is not None
         assert weights.exists()
     made = bench(paths)
-    made.export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    made.export(tmp_path / "model", stages=COURSE, dtype=torch.float32)
     loaded = from_pretrained(tmp_path / "model").model
     assert torch.equal(loaded.codec.axes_PC, made.model.codec.axes_PC)
     assert torch.equal(loaded.bridge.null_condition, made.model.bridge.null_condition)
@@ -140,7 +148,7 @@ def test_weights_of_another_size_are_refused(paths: Paths) -> None:
         Workbench(larger, paths).load(("nano/llm",))
 
 
-def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:
+def test_a_stage_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="--corpus"):
         bench(Paths(runs=tmp_path)).train(short("nano/codec"))
 
@@ -148,7 +156,7 @@ def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: P
 def test_a_finished_model_can_be_trained_further_elsewhere(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
         bench(paths).train(short(name))
-    bench(paths).export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    bench(paths).export(tmp_path / "model", stages=COURSE, dtype=torch.float32)
     begun = from_pretrained(tmp_path / "model").model
     further = replace(paths, runs=tmp_path / "further")
     made = bench(further)
@@ -164,7 +172,7 @@ def test_a_finished_model_can_be_trained_further_elsewhere(paths: Paths, tmp_pat
 def test_runs_do_not_mix_two_models(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
         bench(paths).train(short(name))
-    bench(paths).export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    bench(paths).export(tmp_path / "model", stages=COURSE, dtype=torch.float32)
     (paths.runs / "tokenizer.json").write_text("another")
     with pytest.raises(TrainingError, match="fresh --runs folder"):
         bench(paths).train(short("nano/llm"), start=tmp_path / "model")
@@ -175,3 +183,92 @@ def test_a_tangoflux_of_another_size_is_refused_before_training(paths: Paths) ->
     with pytest.raises(CheckpointError, match="the DiT of .* does not fit"):
         bench(paths).train(short("nano/dit"), tangoflux=folder)
     assert not (paths.runs / "dit" / "weights.safetensors").exists()
+
+
+@pytest.fixture
+def founded(paths: Paths, tmp_path: Path) -> Paths:
+    """Paths with a tiny stand-in for Qwen2.5, TangoFlux and the VAE, with fresh LoRA."""
+    save_pretrained(tiny_model(3, lora_config()), tiny_tokenizer(), tmp_path / "foundation")
+    return replace(paths, foundation=tmp_path / "foundation")
+
+
+def lora_config() -> AudioStoryConfig:
+    return replace(tiny_config(), llm=replace(tiny_config().llm, lora=LoraSettings(rank=2)))
+
+
+def moved(made: Workbench, before: dict[str, Tensor]) -> set[str]:
+    """Which parameters are no longer as they were."""
+    return {k for k, v in made.model.named_parameters() if not torch.equal(v, before[k])}
+
+
+@pytest.mark.parametrize("recipe", ["paper-main", "paper-appendix"])
+def test_stage_1_of_the_paper_runs_and_trains_what_the_paper_says(
+    founded: Paths, recipe: str
+) -> None:
+    base = dict(tiny_model(3, lora_config()).named_parameters())
+    warm = Workbench(lora_config(), founded)
+    assert warm.train(short(f"{recipe}/stage1-warm"))
+    assert all(".lora_" in name or "semantic_head" in name for name in moved(warm, base))
+    begun = {name: value.detach().clone() for name, value in warm.model.named_parameters()}
+    whole = Workbench(lora_config(), founded)
+    assert whole.train(short(f"{recipe}/stage1-whole"))
+    parts = {name for part in ("residual_head", "fuser", "dit.") for name in base if part in name}
+    assert moved(whole, begun) >= {
+        name for name in parts if "norm" not in name and "bias" not in name
+    }
+    assert all(".lora_" in name or not name.startswith("llm.") for name in moved(whole, begun))
+
+
+def test_two_recipes_do_not_share_a_folder_of_runs(founded: Paths) -> None:
+    assert Workbench(lora_config(), founded).train(short("paper-main/stage1-warm", 1))
+    for name in ("stage1-warm", "stage1-whole"):
+        with pytest.raises(TrainingError, match="holds a run of 'paper-main/stage1-warm'"):
+            Workbench(lora_config(), founded).train(short(f"paper-appendix/{name}", 1))
+
+
+def test_the_release_runs_in_its_order(founded: Paths) -> None:
+    for name in ("release/detokenizer", "release/joint"):
+        assert Workbench(lora_config(), founded).train(short(name))
+
+
+def test_epochs_are_counted_by_the_corpus(founded: Paths) -> None:
+    made = Workbench(lora_config(), founded)
+    brief = replace(stage("paper-main/stage1-warm", batch_size=2), epochs=1.0)
+    made.train(brief)
+    written = json.loads((founded.run(brief.name) / "stage.json").read_text())
+    assert written["steps"] == -(-len(made.materials.rows) // 2)
+
+
+def test_a_stage_whose_data_nobody_makes_is_refused_and_says_so(founded: Paths) -> None:
+    with pytest.raises(TrainingError, match="no data source 'understanding'"):
+        Workbench(lora_config(), founded).train(short("paper-main/stage2"))
+
+
+def test_two_kinds_of_data_are_learned_from_in_one_run(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = sources_module.SOURCES["story_texts"]
+    text = sources_module.OBJECTIVES["text"]
+
+    def told(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+        compute = text.build(model, stage)
+        return lambda *given: {"understanding": compute(*given)["text"]}
+
+    monkeypatch.setitem(sources_module.SOURCES, "understanding", words)
+    understanding = ObjectiveKind(told, frozenset({"understanding"}))
+    monkeypatch.setitem(sources_module.OBJECTIVES, "understanding", understanding)
+    mixed = MixedSource(name="understanding", objective="understanding", ratio=1.0, batch_size=2)
+    made = bench(paths)
+    both = replace(
+        short("nano/dit", 6),
+        trainable=("dit", "llm"),
+        weights={"flow": 1.0, "understanding": 1.0},
+        mixed=(mixed,),
+    )
+    batch_at, losses_of = made.batches(both), made.losses(both)
+    steps = [set(losses_of(batch_at(n), torch.Generator().manual_seed(n))) for n in range(6)]
+    assert {"flow"} in steps
+    assert {"understanding"} in steps
+    before = {name: value.clone() for name, value in made.model.named_parameters()}
+    assert made.train(both)
+    assert {name.partition(".")[0] for name in moved(made, before)} == {"dit", "llm"}

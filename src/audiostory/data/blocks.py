@@ -111,14 +111,15 @@ def collate(stories: Sequence[Packed]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class CaptionClips:
-    """Single sounds with what their bridge tokens have to say (Stage I), and stories as text."""
+    """Single sounds with what their bridge tokens have to say (Stage I)."""
 
     sounds: SoundLatents
     texts: Sequence[str]
     """What the rows of ``sounds.features`` say."""
     tokenizer: StoryTokenizer
     tokens: SpecialTokens
-    stories: StoryTexts
+    stories: StoryTexts | None = None
+    """Stories to be told beside them; None trains no text."""
 
     def __post_init__(self) -> None:
         """Refuse targets that say how long a sound is: its features are kept without."""
@@ -129,7 +130,7 @@ class CaptionClips:
             )
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """A packed batch with targets and latents, and stories as text."""
+        """A packed batch with targets and latents, and stories as text if there are some."""
         sounds = self.sounds.batch_at(step)
         captions = [self.texts[int(row)] for row in sounds["wording_B"]]
         durations_s = [round(duration_s, 1) for duration_s in sounds["duration_B"].tolist()]
@@ -142,7 +143,7 @@ class CaptionClips:
         batch["semantic_XSD"] = sounds["semantic_BSD"]
         batch["latents_XTC"], batch["duration_X"] = sounds["latents_BTC"], sounds["duration_B"]
         batch["frame_mask_XT"] = torch.ones(sounds["latents_BTC"].shape[:2], dtype=torch.bool)
-        return batch | as_text(self.stories.batch_at(step))
+        return batch | (as_text(self.stories.batch_at(step)) if self.stories else {})
 
 
 def as_text(batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -75,6 +75,8 @@ class Paths:
     """Folder of ``*.txt`` whose lines the tokenizer also learns from."""
     teacher: Path | None = None
     """Folder of the text encoder whose features semantic tokens learn."""
+    foundation: Path | None = None
+    """Folder of a model whose parts are pretrained, for recipes that begin with one."""
 
     def need(self, name: str) -> Path:
         """The path called ``name``.

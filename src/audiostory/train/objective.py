@@ -1,15 +1,16 @@
 """A batch to its losses: the only place that knows how each is computed.
 
-Source: AudioStory Eq. 2 (text), Eq. 3 (semantic), Eq. 5 (flow); their weighted sums (Eq. 6-8) are
-a stage's ``weights``.
+Source: AudioStory Eq. 2 (text), Eq. 3 (semantic), Eq. 5 (flow), Eq. 6 (token); their weighted sums
+(Eq. 6-8) are a stage's ``weights``.
 
 Shapes: ``B`` clips, ``N`` samples, ``T`` latent frames, ``C`` latent channels, ``S`` semantic
-tokens, ``D`` bridge width.
+tokens, ``D`` bridge width, ``L`` LLM tokens, ``H`` their width, ``V`` vocabulary, ``X`` clips of
+packed stories, ``2`` the markers around T_semantic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -123,41 +124,74 @@ class StoryObjective:
     """Bridge tokens of whole stories, with their text and their sounds (Eq. 6 to 8)."""
 
     model: AudioStoryModel
-    has_flow: bool
-    """Whether the flow loss is part of the sum; without it no sound is needed."""
+    wanted: frozenset[str]
+    """Which of the losses are computed; without ``flow`` no sound is needed, without ``text`` no
+    story as text."""
+    noise_levels: str
+    """How t of Eq. 5 is drawn."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """``semantic`` (Eq. 3), ``text`` (Eq. 2) and, with sounds, ``flow`` (Eq. 5)."""
-        tokens = self.model.bridge.for_training(read_blocks(self.model, batch))
-        target_XSD = batch["semantic_XSD"] * self.model.config.bridge.feature_scale
-        written_BLD = self.model.llm.hidden_states(batch["text_ids_BL"])
-        losses = {
-            "semantic": functional.mse_loss(tokens.semantic_BSD.float(), target_XSD),
-            "text": text_loss(self.model.llm, written_BLD, batch["text_labels_BL"]),
+        """Of ``semantic`` (Eq. 3), ``token`` (Eq. 6), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
+        hidden_BLH = packed_states(self.model, batch)
+        tokens = self.model.bridge.for_training(bridge_tokens(self.model, batch, hidden_BLH))
+        compute: dict[str, Callable[[], Tensor]] = {
+            "semantic": lambda: self.semantic(batch, tokens),
+            "token": lambda: boundary_loss(self.model, batch, hidden_BLH),
+            "text": lambda: self.text(batch),
+            "flow": lambda: self.flow(batch, tokens, generator),
         }
-        if self.has_flow:
-            bridge = self.model.bridge
-            flow = FlowObjective(
-                self.model.dit, bridge.null_condition, self.model.config.flow.noise_levels
-            )
-            losses["flow"] = conditioned_flow_loss(
-                flow,
-                batch["latents_XTC"],
-                bridge.fuse(tokens).tokens_BSD,
-                batch["duration_X"],
-                generator,
-                batch["frame_mask_XT"],
-            )
-        return losses
+        return {name: loss() for name, loss in compute.items() if name in self.wanted}
+
+    def semantic(self, batch: Batch, tokens: BridgeTokens) -> Tensor:
+        """Mean squared error of the text features (Eq. 3)."""
+        target_XSD = batch["semantic_XSD"] * self.model.config.bridge.feature_scale
+        return functional.mse_loss(tokens.semantic_BSD.float(), target_XSD)
+
+    def text(self, batch: Batch) -> Tensor:
+        """Next-token prediction of the stories told (Eq. 2)."""
+        hidden_BLH = self.model.llm.hidden_states(batch["text_ids_BL"])
+        return text_loss(self.model.llm, hidden_BLH, batch["text_labels_BL"])
+
+    def flow(self, batch: Batch, tokens: BridgeTokens, generator: torch.Generator) -> Tensor:
+        """Flow matching under the fused tokens (Eq. 5)."""
+        bridge = self.model.bridge
+        return conditioned_flow_loss(
+            FlowObjective(self.model.dit, bridge.null_condition, self.noise_levels),
+            batch["latents_XTC"],
+            bridge.fuse(tokens).tokens_BSD,
+            batch["duration_X"],
+            generator,
+            batch["frame_mask_XT"],
+        )
+
+
+def boundary_loss(model: AudioStoryModel, batch: Batch, hidden_BLH: Tensor) -> Tensor:
+    """Mean cross-entropy of the markers before and after T_semantic (L_text^token of Eq. 6)."""
+    starts_X = batch["starts_X"]
+    ends_X = starts_X + 1 + model.config.tokens.num_semantic
+    rows_X2 = batch["rows_X"][:, None].expand(-1, 2)
+    places_X2 = torch.stack([starts_X, ends_X], dim=1)
+    logits_X2V = model.llm.logits(hidden_BLH[rows_X2, places_X2 - 1])
+    wanted_X2 = batch["ids_BL"][rows_X2, places_X2]
+    return functional.cross_entropy(logits_X2V.flatten(0, 1).float(), wanted_X2.flatten())
 
 
 def read_blocks(model: AudioStoryModel, batch: Batch) -> BridgeTokens:
     """The bridge tokens of all clips of a packed batch, read at the markers themselves."""
-    hidden_BLH = model.llm.hidden_states(
+    return bridge_tokens(model, batch, packed_states(model, batch))
+
+
+def packed_states(model: AudioStoryModel, batch: Batch) -> Tensor:
+    """Last hidden states ``(B, L, H)`` of a packed batch."""
+    return model.llm.hidden_states(
         batch["ids_BL"],
         attention_mask=attention_mask(batch["segments_BL"]),
         position_ids=batch["positions_BL"],
     )
+
+
+def bridge_tokens(model: AudioStoryModel, batch: Batch, hidden_BLH: Tensor) -> BridgeTokens:
+    """The bridge tokens of all clips, from the states of their packed batch."""
     tokens, rows_X1, starts_X1 = (
         model.config.tokens,
         batch["rows_X"][:, None],

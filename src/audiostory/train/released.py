@@ -39,10 +39,13 @@ class ReleasedObjective:
     """
 
     model: AudioStoryModel
+    noise_levels: str | None = None
+    """How t of Eq. 5 is drawn; None is the model's own way."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
-        latents_BTC, levels = batch["latents_BTC"], self.model.config.flow.noise_levels
+        latents_BTC = batch["latents_BTC"]
+        levels = self.noise_levels or self.model.config.flow.noise_levels
         noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
         sigma_B = sample_sigmas(levels, len(latents_BTC), generator).to(latents_BTC.device)
         return self.losses(batch, noise_BTC, sigma_B)

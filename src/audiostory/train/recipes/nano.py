@@ -1,16 +1,15 @@
-"""Named training runs: ``audiostory recipes`` lists them, ``audiostory train NAME`` runs one.
+"""The course of the shipped model, from nothing (docs/nano.md).
 
-``nano/*`` is the course of the shipped model, from nothing, in this order: codec, llm and dit
-(independent of each other: they take the places of the release's VAE, Qwen2.5 and TangoFlux), then
-the paper's stages, with a step between in which the DiT alone gets used to the bridge.
+In this order: codec, llm and dit (independent of each other: they take the places of the
+release's VAE, Qwen2.5 and TangoFlux), then the paper's stages, with a step between in which the
+DiT alone gets used to the bridge. All values are our choice.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from audiostory.errors import ConfigError
-from audiostory.train.stages import OptimConfig, StageConfig
+from audiostory.train.stages import OptimConfig, Recipe, StageConfig
 
 SHORT_RUN = OptimConfig(betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995)
 """What runs of the LLM share that last some hundreds of steps; each has a rate of its own."""
@@ -116,9 +115,12 @@ NANO_STORY = StageConfig(
 )
 """Eq. 8: stories with their sounds; flow loss through fuser and residual tokens into the LLM."""
 
-RECIPES = {
-    stage.name: stage
-    for stage in (
+NANO = Recipe(
+    name="nano",
+    about="the shipped model, from nothing, on two CPU cores (docs/nano.md)",
+    size="nano",
+    language_model="6 layers of width 256, from weights that copy",
+    stages=(
         NANO_CODEC,
         NANO_LLM,
         NANO_DIT,
@@ -127,17 +129,5 @@ RECIPES = {
         NANO_BRIDGED,
         NANO_WHOLE,
         NANO_STORY,
-    )
-}
-
-
-def recipe(name: str, *, steps: int | None = None, batch_size: int | None = None) -> StageConfig:
-    """The recipe called ``name``, with its length or batch size replaced where given.
-
-    Raises:
-        ConfigError: naming the recipes there are.
-    """
-    if name not in RECIPES:
-        raise ConfigError(f"no recipe '{name}'; there are {', '.join(RECIPES)}")
-    stage = RECIPES[name]
-    return replace(stage, steps=steps or stage.steps, batch_size=batch_size or stage.batch_size)
+    ),
+)
