@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.logging import RichHandler
 
 from audiostory.apps.options import Debug, Device
-from audiostory.apps.work import mistakes_told
+from audiostory.apps.progress import TrainingBar
+from audiostory.apps.work import mistakes_told, screen
 from audiostory.models.catalogue import resolve_model
 
 if TYPE_CHECKING:
+    from audiostory.models.audiostory import AudioStoryConfig
     from audiostory.train.materials import Paths
     from audiostory.train.workbench import Workbench
 
@@ -94,24 +97,62 @@ def train(  # noqa: PLR0913 - one parameter per option
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that make batches ahead (GPU).")
     ] = 0,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Parts of a batch computed one after another.")
+    ] = 1,
+    checkpoint_activations: Annotated[
+        bool, typer.Option("--checkpoint-activations", help="Compute activations twice.")
+    ] = False,
+    shard: Annotated[
+        bool, typer.Option("--shard", help="Share weights and moments out over the processes.")
+    ] = False,
+    samples_every: Annotated[
+        int, typer.Option(min=0, help="Render a few captions after every so many steps.")
+    ] = 0,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write numbers for TensorBoard, too.")
+    ] = False,
+    estimate: Annotated[
+        int | None,
+        typer.Option(min=1, help="Say what each of so many processes will hold, and stop."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Run a training recipe, or go on with it where it stopped."""
     with mistakes_told(debug=debug):
         import logging
 
+        from audiostory.train.execution import Execution
         from audiostory.train.materials import Paths
         from audiostory.train.recipes import recipe
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        console = screen()
+        handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
         stage = recipe(name, steps=steps, batch_size=batch_size)
+        if estimate is not None:
+            from audiostory.train.memory import planned
+
+            trainable = stage.trainable
+            told = planned(config_of(size), trainable, processes=estimate, shard=shard)
+            typer.echo(str(told))
+            return
         paths = Paths(runs=runs, corpus=corpus, stories=stories, teacher=teacher, texts=texts)
-        weights = workbench(size, paths).train(
-            stage,
+        execution = Execution(
             device=device,
             bf16=bf16,
             num_workers=workers,
+            accumulate=accumulate,
+            checkpoint_activations=checkpoint_activations,
+            shard=shard,
             stop_after_s=None if minutes is None else 60 * minutes,
+            samples_every=samples_every,
+            tensorboard=tensorboard,
+        )
+        weights = workbench(size, paths).train(
+            stage,
+            execution=execution,
+            watchers=[TrainingBar(console)],
             start=None if start is None else resolve_model(start),
             tangoflux=tangoflux,
         )
@@ -145,10 +186,20 @@ def workbench(size: str, paths: Paths) -> Workbench:
     Raises:
         ConfigError: for a size there is none of.
     """
+    from audiostory.train.workbench import Workbench
+
+    return Workbench(config_of(size), paths)
+
+
+def config_of(size: str) -> AudioStoryConfig:
+    """The configuration of that size.
+
+    Raises:
+        ConfigError: for a size there is none of.
+    """
     from audiostory.errors import ConfigError
     from audiostory.models.audiostory import SIZES
-    from audiostory.train.workbench import Workbench
 
     if size not in SIZES:
         raise ConfigError(f"no size '{size}'; there are {', '.join(SIZES)}")
-    return Workbench(SIZES[size], paths)
+    return SIZES[size]

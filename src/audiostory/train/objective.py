@@ -3,6 +3,9 @@
 Source: AudioStory Eq. 2 (text), Eq. 3 (semantic), Eq. 5 (flow); their weighted sums (Eq. 6-8) are
 a stage's ``weights``.
 
+An objective that a batch can be split for (``splitting.Splittable``) says what it draws, what its
+losses are means over, and what they are once all is drawn.
+
 Shapes: ``B`` clips, ``N`` samples, ``T`` latent frames, ``C`` latent channels, ``S`` semantic
 tokens, ``D`` bridge width.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,7 +40,10 @@ class CodecObjective:
     codec: NanoCodec
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """``spectral``: energy distance through several windows (arXiv:2008.01160)."""
+        """``spectral``: energy distance through several windows (arXiv:2008.01160).
+
+        It is relative to the level of the whole batch, so that parts of a batch do not add up.
+        """
         real_BN = batch["waveform_BN"]
         with torch.no_grad():
             mel_BMF = self.codec.mel(self.codec.encode(real_BN[:, None]))
@@ -65,11 +72,47 @@ class FlowObjective:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``flow``: mean squared error of the velocity."""
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Noise levels, noise, and which conditions are left out."""
+        sigma_B, noise_BTC, is_null_B = flow_draws(self, batch["latents_BTC"], generator)
+        return {"sigma_B": sigma_B, "noise_BTC": noise_BTC, "is_null_B": is_null_B}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every clip counts the same."""
+        return {"flow_B": torch.ones(len(batch["latents_BTC"]))}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """``flow`` at what was drawn."""
+        drawn = FlowDraws(batch["sigma_B"], batch["noise_BTC"], batch["is_null_B"])
         return {
             "flow": conditioned_flow_loss(
-                self, batch["latents_BTC"], batch["semantic_BSD"], batch["duration_B"], generator
+                self, batch["latents_BTC"], batch["semantic_BSD"], batch["duration_B"], drawn
             )
         }
+
+
+class FlowDraws(NamedTuple):
+    """What chance decides in the flow loss of clips."""
+
+    sigma_B: Tensor
+    """Noise levels."""
+    noise_BTC: Tensor
+    """Noise, shaped like the latents."""
+    is_null_B: Tensor
+    """True where the condition gives way to the null condition."""
+
+
+def flow_draws(
+    objective: FlowObjective, latents_BTC: Tensor, generator: torch.Generator
+) -> FlowDraws:
+    """Draws for these clips: levels first, then noise, then null conditions."""
+    num_clips, device = len(latents_BTC), latents_BTC.device
+    sigma_B = sample_sigmas(objective.noise_levels, num_clips, generator).to(device)
+    noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
+    is_null_B = torch.rand(num_clips, generator=generator).to(device) < objective.null_share
+    return FlowDraws(sigma_B, noise_BTC, is_null_B)
 
 
 def conditioned_flow_loss(
@@ -77,24 +120,22 @@ def conditioned_flow_loss(
     latents_BTC: Tensor,
     condition_BSD: Tensor,
     duration_B: Tensor,
-    generator: torch.Generator,
+    drawn: FlowDraws,
     frame_mask_BT: Tensor | None = None,
 ) -> Tensor:
     """The flow loss of clips, some of whose conditions give way to the null condition."""
-    num_clips, device = len(latents_BTC), latents_BTC.device
-    sigma_B = sample_sigmas(objective.noise_levels, num_clips, generator).to(device)
-    noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
-    is_null_B = torch.rand(num_clips, generator=generator).to(device) < objective.null_share
     kept_BSD = torch.where(
-        is_null_B[:, None, None], objective.null_condition_1SD.to(condition_BSD), condition_BSD
+        drawn.is_null_B[:, None, None],
+        objective.null_condition_1SD.to(condition_BSD),
+        condition_BSD,
     )
     return denoising_loss(
         lambda noisy_BTC, sigma_B: objective.dit(
             noisy_BTC, sigma_B, kept_BSD, duration_B, frame_mask_BT
         ),
         latents_BTC,
-        noise_BTC,
-        sigma_B,
+        drawn.noise_BTC,
+        drawn.sigma_B,
         frame_mask_BT,
     )
 
@@ -107,8 +148,25 @@ class TextObjective:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``text``: mean cross-entropy of the supervised tokens."""
+        return self.losses(batch)
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every supervised token counts the same."""
+        return {"text_B": supervised_tokens(batch["labels_BL"])}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """``text``."""
         hidden_BLD = self.llm.hidden_states(batch["ids_BL"])
         return {"text": text_loss(self.llm, hidden_BLD, batch["labels_BL"])}
+
+
+def supervised_tokens(labels_BL: Tensor) -> Tensor:
+    """How many tokens of each text the text loss is a mean over."""
+    return (labels_BL[:, 1:] != IGNORED).sum(dim=1)
 
 
 def text_loss(llm: LanguageModel, hidden_BLD: Tensor, labels_BL: Tensor) -> Tensor:
@@ -128,6 +186,23 @@ class StoryObjective:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and, with sounds, ``flow`` (Eq. 5)."""
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """With sounds, what chance decides in their flow loss."""
+        if not self.has_flow:
+            return {}
+        sigma_X, noise_XTC, is_null_X = flow_draws(self.flow, batch["latents_XTC"], generator)
+        return {"sigma_X": sigma_X, "noise_XTC": noise_XTC, "is_null_X": is_null_X}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every clip and every supervised token counts the same."""
+        clips_X = torch.ones(len(batch["starts_X"]))
+        spans = {"semantic_X": clips_X, "text_B": supervised_tokens(batch["text_labels_BL"])}
+        return spans | ({"flow_X": clips_X} if self.has_flow else {})
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses at what was drawn."""
         tokens = self.model.bridge.for_training(read_blocks(self.model, batch))
         target_XSD = batch["semantic_XSD"] * self.model.config.bridge.feature_scale
         written_BLD = self.model.llm.hidden_states(batch["text_ids_BL"])
@@ -136,19 +211,21 @@ class StoryObjective:
             "text": text_loss(self.model.llm, written_BLD, batch["text_labels_BL"]),
         }
         if self.has_flow:
-            bridge = self.model.bridge
-            flow = FlowObjective(
-                self.model.dit, bridge.null_condition, self.model.config.flow.noise_levels
-            )
             losses["flow"] = conditioned_flow_loss(
-                flow,
+                self.flow,
                 batch["latents_XTC"],
-                bridge.fuse(tokens).tokens_BSD,
+                self.model.bridge.fuse(tokens).tokens_BSD,
                 batch["duration_X"],
-                generator,
+                FlowDraws(batch["sigma_X"], batch["noise_XTC"], batch["is_null_X"]),
                 batch["frame_mask_XT"],
             )
         return losses
+
+    @property
+    def flow(self) -> FlowObjective:
+        """The flow loss of the clips."""
+        model = self.model
+        return FlowObjective(model.dit, model.bridge.null_condition, model.config.flow.noise_levels)
 
 
 def read_blocks(model: AudioStoryModel, batch: Batch) -> BridgeTokens:
