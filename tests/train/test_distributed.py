@@ -7,13 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from audiostory.errors import ConfigError
 from audiostory.train.distributed import blocks_of, launched, own_bytes, whole
 from audiostory.train.execution import Execution
 from audiostory.train.trainer import Trainer
+from tests.data.corpus import write_corpus
 from tests.tiny import tiny_model
-from tests.train.tiny_run import ALONE, both_ways, together, trainer, weights_of
+from tests.train.tiny_run import (
+    ALONE,
+    both_ways,
+    run_stage,
+    stage_both_ways,
+    together,
+    trainer,
+    weights_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +61,21 @@ def test_many_processes_take_the_course_of_one(tmp_path: Path, alone: Trainer, c
     shares = [json.loads(path.read_text())["own"] for path in tmp_path.glob("shares/share-*.json")]
     assert sum(shares) == total
     assert max(shares) < 1.5 * total / count
+
+
+@pytest.mark.slow
+def test_a_stage_of_two_processes_leaves_the_weights_of_one(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    expected = run_stage(corpus, tmp_path / "alone")
+    assert expected is not None
+    together(2, stage_both_ways, corpus, tmp_path)
+    weights = load_file(expected)
+    assert "bridge.null_condition" in weights
+    for way in ("replicas", "shares"):
+        found = load_file(tmp_path / way / "dit" / "weights.safetensors")
+        assert found.keys() == weights.keys()
+        for name, value in weights.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-5, msg=name)
 
 
 def test_one_process_without_a_launcher_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import get_context
@@ -12,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -19,14 +21,18 @@ from audiostory.data.blocks import collate, packed
 from audiostory.data.stories import IGNORED
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.llm import LoraSettings
+from audiostory.train import materials
 from audiostory.train.distributed import Processes, launched, whole
 from audiostory.train.execution import Execution
 from audiostory.train.objective import StoryObjective
+from audiostory.train.recipes import recipe
 from audiostory.train.run_folder import Run
 from audiostory.train.stages import OptimConfig, StageConfig
 from audiostory.train.trainer import Trainer
+from audiostory.train.workbench import Workbench
 from tests.data.test_stories import ROW
 from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+from tests.train.test_workbench import Teacher
 
 STAGE = StageConfig(
     name="tiny",
@@ -113,6 +119,23 @@ def both_ways(folder: Path) -> None:
     run_together(folder / "shares", shard=True)
 
 
+def stage_both_ways(corpus: Path, folder: Path) -> None:
+    """A stage of the workbench by replicas, and by shares."""
+    run_stage(corpus, folder / "replicas")
+    run_stage(corpus, folder / "shares", shard=True)
+
+
+def run_stage(corpus: Path, runs: Path, *, shard: bool = False) -> Path | None:
+    """A recipe whose null condition learns, with features that need no weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(materials, "FIT_CLIPS", 8)
+        patch.setattr(materials.Materials, "teacher", Teacher())
+        bench = Workbench(tiny_config(), materials.Paths(runs=runs, corpus=corpus))
+        stage = recipe("nano/dit", steps=3, batch_size=4)
+        stage = replace(stage, optim=replace(stage.optim, warmup_steps=1))
+        return bench.train(stage, execution=Execution(shard=shard))
+
+
 def _main(target: Callable[..., None], arguments: tuple[Any, ...], about: dict[str, str]) -> None:
     os.environ.update(about)
     torch.set_num_threads(1)
@@ -124,7 +147,9 @@ def started(target: Callable[..., None], *arguments: Any, **about: str) -> BaseP
     context = get_context("forkserver")
     context.set_forkserver_preload(["tests.train.tiny_run", "accelerate", "torch.distributed.fsdp"])
     process = context.Process(target=_main, args=(target, arguments, about))
-    process.start()
+    with pytest.MonkeyPatch.context() as patch:  # a preload that finds no module says nothing
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        process.start()
     return process
 
 

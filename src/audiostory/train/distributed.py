@@ -18,6 +18,8 @@ from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -64,18 +66,18 @@ class Processes:
             return self._sharded(module)
         return DistributedDataParallel(
             module,
-            broadcast_buffers=False,
             find_unused_parameters=True,  # a loss of weight 0 reaches parameters in vain
             gradient_as_bucket_view=True,
         )
 
     def _sharded(self, module: nn.Module) -> nn.Module:
-        mesh = distributed.init_device_mesh(self.device.type, (self.count,))
+        mesh = init_device_mesh(self.device.type, (self.count,))
         sharded: set[nn.Parameter] = set()
         for block in blocks_of(module):
-            sharded |= set(distributed.fsdp.fully_shard(block, mesh=mesh).parameters())
+            fully_shard(block, mesh=mesh)
+            sharded |= set(block.parameters())
         still = {each for each in module.parameters() if not each.requires_grad}
-        distributed.fsdp.fully_shard(module, mesh=mesh, ignored_params=still - sharded)
+        fully_shard(module, mesh=mesh, ignored_params=still - sharded)
         return module
 
     def syncing(self, module: nn.Module, *, is_last: bool) -> AbstractContextManager[object]:

@@ -25,7 +25,6 @@ from audiostory.data.stories import IGNORED
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens
 from audiostory.models.codec import NanoCodec
-from audiostory.models.dit import DiffusionTransformer
 from audiostory.models.flow import denoising_loss, sample_sigmas
 from audiostory.models.llm import LanguageModel
 from audiostory.train.spectral import energy_distance
@@ -64,9 +63,7 @@ class FlowObjective:
     before it meets the LLM.
     """
 
-    dit: DiffusionTransformer
-    null_condition_1SD: Tensor
-    noise_levels: str
+    model: AudioStoryModel
     null_share: float = 0.1
     """How often a condition is replaced by the null condition, for guidance."""
 
@@ -109,7 +106,9 @@ def flow_draws(
 ) -> FlowDraws:
     """Draws for these clips: levels first, then noise, then null conditions."""
     num_clips, device = len(latents_BTC), latents_BTC.device
-    sigma_B = sample_sigmas(objective.noise_levels, num_clips, generator).to(device)
+    sigma_B = sample_sigmas(objective.model.config.flow.noise_levels, num_clips, generator).to(
+        device
+    )
     noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
     is_null_B = torch.rand(num_clips, generator=generator).to(device) < objective.null_share
     return FlowDraws(sigma_B, noise_BTC, is_null_B)
@@ -124,13 +123,11 @@ def conditioned_flow_loss(
     frame_mask_BT: Tensor | None = None,
 ) -> Tensor:
     """The flow loss of clips, some of whose conditions give way to the null condition."""
-    kept_BSD = torch.where(
-        drawn.is_null_B[:, None, None],
-        objective.null_condition_1SD.to(condition_BSD),
-        condition_BSD,
-    )
+    model = objective.model
+    null_1SD = model.bridge.null_condition.to(condition_BSD)
+    kept_BSD = torch.where(drawn.is_null_B[:, None, None], null_1SD, condition_BSD)
     return denoising_loss(
-        lambda noisy_BTC, sigma_B: objective.dit(
+        lambda noisy_BTC, sigma_B: model.dit(
             noisy_BTC, sigma_B, kept_BSD, duration_B, frame_mask_BT
         ),
         latents_BTC,
@@ -224,8 +221,7 @@ class StoryObjective:
     @property
     def flow(self) -> FlowObjective:
         """The flow loss of the clips."""
-        model = self.model
-        return FlowObjective(model.dit, model.bridge.null_condition, model.config.flow.noise_levels)
+        return FlowObjective(self.model)
 
 
 def read_blocks(model: AudioStoryModel, batch: Batch) -> BridgeTokens:

@@ -16,9 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from audiostory.errors import CheckpointError, OutputError, TrainingError
@@ -60,7 +61,7 @@ class Run:
                 partial.mkdir()
             self.processes.wait()
             with _quiet():
-                dcp.save(dict(state), storage_writer=dcp.FileSystemWriter(partial))
+                state_dict_saver.save(dict(state), storage_writer=FileSystemWriter(partial))
             if self.processes.is_first:
                 about = {"step": step, "stage": described(self.stage)}
                 (partial / ABOUT).write_text(json.dumps(about, indent=2))
@@ -117,7 +118,7 @@ class Run:
             CheckpointError: if it is damaged.
         """
         with self._readable() as path:
-            stored = dcp.FileSystemReader(path).read_metadata().state_dict_metadata
+            stored = FileSystemReader(path).read_metadata().state_dict_metadata
         return {
             name: tuple(each.size)
             for name, each in stored.items()
@@ -131,7 +132,7 @@ class Run:
             CheckpointError: if it is damaged.
         """
         with self._readable() as path, _quiet():
-            dcp.load(dict(state), storage_reader=dcp.FileSystemReader(path))
+            state_dict_loader.load(dict(state), storage_reader=FileSystemReader(path))
 
     @contextmanager
     def _readable(self) -> Iterator[Path]:

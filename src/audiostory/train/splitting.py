@@ -60,10 +60,15 @@ class Part:
 
 
 class PartLosses(nn.Module):
-    """The losses of a part as a module's forward, which wrappers for many processes can wrap."""
+    """The losses of a part as a module's forward, which wrappers for many processes can wrap.
+
+    An objective finds parameters through their modules, at each step: sharing out replaces them.
+    """
 
     def __init__(self, model: nn.Module, compute_losses: ComputeLosses) -> None:
         super().__init__()
+        held = vars(compute_losses) if hasattr(compute_losses, "__dict__") else {}
+        assert not any(isinstance(value, nn.Parameter) for value in held.values())
         self.model, self.compute_losses = model, compute_losses
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Losses:

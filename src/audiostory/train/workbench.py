@@ -306,8 +306,7 @@ def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
 
 def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 5 on single sounds."""
-    noise_levels = model.config.flow.noise_levels
-    return FlowObjective(model.dit, model.bridge.null_condition, noise_levels)
+    return FlowObjective(model)
 
 
 def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
