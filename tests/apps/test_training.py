@@ -122,3 +122,24 @@ def test_a_size_there_is_none_of_is_told(runs: Path) -> None:
     told = run("train", "nano/llm", "--runs", runs, "--size", "huge")
     assert told.exit_code == 2
     assert "nano" in told.stderr
+
+
+def test_a_plan_is_told_without_any_material() -> None:
+    told = run("train", "nano/stage3", "--size", "3b", "--shard", "--estimate", 16)
+    assert told.exit_code == 0, told.stderr
+    assert "of memory in each process" in told.stdout
+
+
+def test_an_execution_reaches_the_run(tmp_path: Path, runs: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    given = ("--runs", runs, "--size", "tiny", "--corpus", corpus, "--steps", 1, "--batch-size", 2)
+    done = run("train", "nano/codec", *given, "--tensorboard")
+    assert done.exit_code == 0, done.stderr
+    assert list((runs / "codec" / "tensorboard").iterdir())
+    assert (runs / "codec" / "losses.png").exists()
+    again = run("train", "nano/codec", *given[:-4], "--steps", 2, "--accumulate", 2)
+    assert again.exit_code == 2
+    assert "another schedule" in again.stderr
+    fresh = ("--runs", runs.parent / "fresh", *given[2:])
+    refused = run("train", "nano/codec", *fresh, "--accumulate", 2)
+    assert "cannot be split" in refused.stderr

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
+from audiostory.errors import TrainingError
 from audiostory.train.mixture import KIND, MixedBatches, MixedObjective, shares_of_steps
+from audiostory.train.splitting import Batch, Losses, parts_of
 from audiostory.train.stages import MixedSource, StageConfig
 
 STAGE = StageConfig(
@@ -48,11 +50,37 @@ def test_a_batch_is_its_sources_batch_of_that_step() -> None:
         assert batches.batch_at(step)["value"].tolist() == [(10, 20)[kind], step]
 
 
-def test_a_batch_has_the_losses_of_its_kind() -> None:
-    objective = MixedObjective(
-        [lambda batch, generator: {"flow": 2 * batch["value"]}, lambda *_: {"understanding": 1}]
-    )
+@dataclass(frozen=True)
+class Times:
+    """The mean of a batch's values, times a number and what is drawn."""
+
+    loss: str
+    number: float
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Losses:
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"drawn_B": torch.full((len(batch["value_B"]),), 2.0)}
+
+    def spans(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return {f"{self.loss}_B": torch.ones(len(batch["value_B"]))}
+
+    def losses(self, batch: Batch) -> Losses:
+        return {self.loss: self.number * (batch["value_B"] * batch["drawn_B"]).mean()}
+
+
+def test_a_batch_has_the_losses_of_its_kind_whole_and_in_parts() -> None:
+    objective = MixedObjective.of([Times("flow", 1.0), Times("understanding", 10.0)])
     generator = torch.Generator()
-    first = {"value": torch.tensor(3.0), KIND: torch.tensor(0)}
-    assert objective(first, generator) == {"flow": torch.tensor(6.0)}
-    assert objective({KIND: torch.tensor(1)}, generator) == {"understanding": 1}
+    for kind, (loss, number) in enumerate((("flow", 1.0), ("understanding", 10.0))):
+        batch = {"value_B": torch.tensor([1.0, 2.0, 6.0]), KIND: torch.tensor(kind)}
+        assert objective(batch, generator) == {loss: torch.tensor(6.0 * number)}
+        made = parts_of(objective, batch, generator, count=2, chosen=(0, 1))
+        summed = sum(part.share(loss) * objective.losses(part.batch)[loss] for part in made)
+        assert summed == pytest.approx(6.0 * number)
+
+
+def test_an_objective_that_takes_only_whole_batches_cannot_be_mixed() -> None:
+    with pytest.raises(TrainingError, match="function cannot be mixed"):
+        MixedObjective.of([Times("flow", 1.0), lambda *_: {}])

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.logging import RichHandler
 
 from audiostory.apps.options import Debug, Device
-from audiostory.apps.work import mistakes_told
+from audiostory.apps.progress import TrainingBar
+from audiostory.apps.work import mistakes_told, screen
 from audiostory.models.catalogue import resolve_model
 
 if TYPE_CHECKING:
@@ -172,20 +174,49 @@ def train(  # noqa: PLR0913 - one parameter per option
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that make batches ahead (GPU).")
     ] = 0,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Parts of a batch computed one after another.")
+    ] = 1,
+    checkpoint_activations: Annotated[
+        bool, typer.Option("--checkpoint-activations", help="Compute activations twice.")
+    ] = False,
+    shard: Annotated[
+        bool, typer.Option("--shard", help="Share weights and moments out over the processes.")
+    ] = False,
+    samples_every: Annotated[
+        int, typer.Option(min=0, help="Render a few captions after every so many steps.")
+    ] = 0,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write numbers for TensorBoard, too.")
+    ] = False,
+    estimate: Annotated[
+        int | None,
+        typer.Option(min=1, help="Say what each of so many processes will hold, and stop."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Run a stage of a training recipe, or go on with it where it stopped."""
     with mistakes_told(debug=debug):
         import logging
 
+        from audiostory.train.execution import Execution
         from audiostory.train.materials import Paths
         from audiostory.train.recipes.catalogue import recipe_of
         from audiostory.train.recipes.catalogue import stage as stage_called
         from audiostory.train.sources import check_ready
         from audiostory.train.workbench import Workbench
 
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        console = screen()
+        handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
         stage, recipe = stage_called(name, steps=steps, batch_size=batch_size), recipe_of(name)
+        config = config_of(size or recipe.size)
+        if estimate is not None:
+            from audiostory.train.memory import planned
+
+            told = planned(config, stage.trainable, processes=estimate, shard=shard)
+            typer.echo(str(told))
+            return
         paths = Paths(
             runs=runs or runs_of(recipe),
             corpus=corpus,
@@ -194,14 +225,22 @@ def train(  # noqa: PLR0913 - one parameter per option
             texts=texts,
             foundation=foundation,
         )
-        config = config_of(size or recipe.size)
         check_ready(stage, config, paths, has_start=start is not None)
-        weights = Workbench(config, paths).train(
-            stage,
+        execution = Execution(
             device=device,
             bf16=bf16,
             num_workers=workers,
+            accumulate=accumulate,
+            checkpoint_activations=checkpoint_activations,
+            shard=shard,
             stop_after_s=None if minutes is None else 60 * minutes,
+            samples_every=samples_every,
+            tensorboard=tensorboard,
+        )
+        weights = Workbench(config, paths).train(
+            stage,
+            execution=execution,
+            watchers=[TrainingBar(console)],
             start=None if start is None else resolve_model(start),
             tangoflux=tangoflux,
         )

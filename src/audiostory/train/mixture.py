@@ -1,8 +1,9 @@
 """Several kinds of data in one run: each step's batch is of one kind, drawn by the step's number.
 
 The kind of a step is a function of the run's seed and the step alone, as the batches are, so a
-resumed run and every process of a distributed one draw the same. Source: AudioStory Sec. 5.1 (the
-ratio of understanding and generation), Table 10 (a batch size of each).
+resumed run and every process of a distributed one draw the same; a step is split within its kind.
+Source: AudioStory Sec. 5.1 (the ratio of understanding and generation), Table 10 (a batch size of
+each).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor
 
 from audiostory.data.sounds import step_generator
-from audiostory.train.objective import Batch
+from audiostory.errors import TrainingError
+from audiostory.train.splitting import Batch, ComputeLosses, Losses, Splittable
 from audiostory.train.stages import StageConfig
-from audiostory.train.trainer import BatchAt, ComputeLosses, Losses
+from audiostory.train.trainer import BatchAt
 
 KIND = "kind"
 """Name in a batch of the number that says which kind of data it is."""
@@ -46,13 +48,43 @@ class MixedBatches:
 
 @dataclass(frozen=True)
 class MixedObjective:
-    """The losses of a batch by the objective of its kind."""
+    """The losses of a batch by the objective of its kind, and nothing of the others."""
 
-    objectives: Sequence[ComputeLosses]
+    objectives: Sequence[Splittable]
+
+    @classmethod
+    def of(cls, objectives: Sequence[ComputeLosses]) -> MixedObjective:
+        """Those objectives, in the order of the kinds.
+
+        Raises:
+            TrainingError: if one takes only whole batches, and so cannot be mixed with those that
+                are split.
+        """
+        splittable = [each for each in objectives if isinstance(each, Splittable)]
+        if len(splittable) < len(objectives):
+            whole = next(each for each in objectives if not isinstance(each, Splittable))
+            raise TrainingError(f"{type(whole).__name__} cannot be mixed: give it a stage of its own")
+        return cls(splittable)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Losses:
-        """What that kind's objective computes, and nothing of the others."""
-        return self.objectives[int(batch[KIND])](batch, generator)
+        """What that kind's objective computes."""
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """What chance decides for that kind."""
+        return self.of_kind(batch).draw(batch, generator)
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """What that kind's losses are means over."""
+        return self.of_kind(batch).spans(batch)
+
+    def losses(self, batch: Batch) -> Losses:
+        """That kind's losses at what was drawn."""
+        return self.of_kind(batch).losses(batch)
+
+    def of_kind(self, batch: Batch) -> Splittable:
+        """The objective of a batch's kind."""
+        return self.objectives[int(batch[KIND])]
 
 
 def shares_of_steps(stage: StageConfig) -> list[float]:

@@ -3,6 +3,9 @@
 Source: AudioStory Eq. 2 (text), Eq. 3 (semantic), Eq. 5 (flow), Eq. 6 (token); their weighted sums
 (Eq. 6-8) are a stage's ``weights``.
 
+An objective that a batch can be split for (``splitting.Splittable``) says what it draws, what its
+losses are means over, and what they are once all is drawn.
+
 Shapes: ``B`` clips, ``N`` samples, ``T`` latent frames, ``C`` latent channels, ``S`` semantic
 tokens, ``D`` bridge width, ``L`` LLM tokens, ``H`` their width, ``V`` vocabulary, ``X`` clips of
 packed stories, ``2`` the markers around T_semantic.
@@ -10,8 +13,9 @@ packed stories, ``2`` the markers around T_semantic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,12 +26,10 @@ from audiostory.data.stories import IGNORED
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens
 from audiostory.models.codec import NanoCodec
-from audiostory.models.dit import DiffusionTransformer
 from audiostory.models.flow import denoising_loss, sample_sigmas
 from audiostory.models.llm import LanguageModel
 from audiostory.train.spectral import energy_distance
-
-Batch = Mapping[str, Tensor]
+from audiostory.train.splitting import Batch
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class CodecObjective:
     codec: NanoCodec
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """``spectral``: energy distance through several windows (arXiv:2008.01160)."""
+        """``spectral``: energy distance through several windows (arXiv:2008.01160).
+
+        It is relative to the level of the whole batch, so that parts of a batch do not add up.
+        """
         real_BN = batch["waveform_BN"]
         with torch.no_grad():
             mel_BMF = self.codec.mel(self.codec.encode(real_BN[:, None]))
@@ -58,19 +63,56 @@ class FlowObjective:
     before it meets the LLM.
     """
 
-    dit: DiffusionTransformer
-    null_condition_1SD: Tensor
-    noise_levels: str
+    model: AudioStoryModel
+    noise_levels: str | None = None
+    """How t of Eq. 5 is drawn; None is the model's own way."""
     null_share: float = 0.1
     """How often a condition is replaced by the null condition, for guidance."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``flow``: mean squared error of the velocity."""
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Noise levels, noise, and which conditions are left out."""
+        sigma_B, noise_BTC, is_null_B = flow_draws(self, batch["latents_BTC"], generator)
+        return {"sigma_B": sigma_B, "noise_BTC": noise_BTC, "is_null_B": is_null_B}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every clip counts the same."""
+        return {"flow_B": torch.ones(len(batch["latents_BTC"]))}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """``flow`` at what was drawn."""
+        drawn = FlowDraws(batch["sigma_B"], batch["noise_BTC"], batch["is_null_B"])
         return {
             "flow": conditioned_flow_loss(
-                self, batch["latents_BTC"], batch["semantic_BSD"], batch["duration_B"], generator
+                self, batch["latents_BTC"], batch["semantic_BSD"], batch["duration_B"], drawn
             )
         }
+
+
+class FlowDraws(NamedTuple):
+    """What chance decides in the flow loss of clips."""
+
+    sigma_B: Tensor
+    """Noise levels."""
+    noise_BTC: Tensor
+    """Noise, shaped like the latents."""
+    is_null_B: Tensor
+    """True where the condition gives way to the null condition."""
+
+
+def flow_draws(
+    objective: FlowObjective, latents_BTC: Tensor, generator: torch.Generator
+) -> FlowDraws:
+    """Draws for these clips: levels first, then noise, then null conditions."""
+    num_clips, device = len(latents_BTC), latents_BTC.device
+    levels = objective.noise_levels or objective.model.config.flow.noise_levels
+    sigma_B = sample_sigmas(levels, num_clips, generator).to(device)
+    noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
+    is_null_B = torch.rand(num_clips, generator=generator).to(device) < objective.null_share
+    return FlowDraws(sigma_B, noise_BTC, is_null_B)
 
 
 def conditioned_flow_loss(
@@ -78,24 +120,20 @@ def conditioned_flow_loss(
     latents_BTC: Tensor,
     condition_BSD: Tensor,
     duration_B: Tensor,
-    generator: torch.Generator,
+    drawn: FlowDraws,
     frame_mask_BT: Tensor | None = None,
 ) -> Tensor:
     """The flow loss of clips, some of whose conditions give way to the null condition."""
-    num_clips, device = len(latents_BTC), latents_BTC.device
-    sigma_B = sample_sigmas(objective.noise_levels, num_clips, generator).to(device)
-    noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
-    is_null_B = torch.rand(num_clips, generator=generator).to(device) < objective.null_share
-    kept_BSD = torch.where(
-        is_null_B[:, None, None], objective.null_condition_1SD.to(condition_BSD), condition_BSD
-    )
+    model = objective.model
+    null_1SD = model.bridge.null_condition.to(condition_BSD)
+    kept_BSD = torch.where(drawn.is_null_B[:, None, None], null_1SD, condition_BSD)
     return denoising_loss(
-        lambda noisy_BTC, sigma_B: objective.dit(
+        lambda noisy_BTC, sigma_B: model.dit(
             noisy_BTC, sigma_B, kept_BSD, duration_B, frame_mask_BT
         ),
         latents_BTC,
-        noise_BTC,
-        sigma_B,
+        drawn.noise_BTC,
+        drawn.sigma_B,
         frame_mask_BT,
     )
 
@@ -108,8 +146,25 @@ class TextObjective:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``text``: mean cross-entropy of the supervised tokens."""
+        return self.losses(batch)
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every supervised token counts the same."""
+        return {"text_B": supervised_tokens(batch["labels_BL"])}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """``text``."""
         hidden_BLD = self.llm.hidden_states(batch["ids_BL"])
         return {"text": text_loss(self.llm, hidden_BLD, batch["labels_BL"])}
+
+
+def supervised_tokens(labels_BL: Tensor) -> Tensor:
+    """How many tokens of each text the text loss is a mean over."""
+    return (labels_BL[:, 1:] != IGNORED).sum(dim=1)
 
 
 def text_loss(llm: LanguageModel, hidden_BLD: Tensor, labels_BL: Tensor) -> Tensor:
@@ -127,18 +182,37 @@ class StoryObjective:
     wanted: frozenset[str]
     """Which of the losses are computed; without ``flow`` no sound is needed, without ``text`` no
     story as text."""
-    noise_levels: str
-    """How t of Eq. 5 is drawn."""
+    noise_levels: str | None = None
+    """How t of Eq. 5 is drawn; None is the model's own way."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Of ``semantic`` (Eq. 3), ``token`` (Eq. 6), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """With sounds, what chance decides in their flow loss."""
+        if "flow" not in self.wanted:
+            return {}
+        sigma_X, noise_XTC, is_null_X = flow_draws(self.of_clips, batch["latents_XTC"], generator)
+        return {"sigma_X": sigma_X, "noise_XTC": noise_XTC, "is_null_X": is_null_X}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every clip and every supervised token counts the same."""
+        clips_X = torch.ones(len(batch["starts_X"]))
+        spans = {f"{name}_X": clips_X for name in self.wanted & {"semantic", "token", "flow"}}
+        if "text" in self.wanted:
+            spans["text_B"] = supervised_tokens(batch["text_labels_BL"])
+        return spans
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses at what was drawn."""
         hidden_BLH = packed_states(self.model, batch)
         tokens = self.model.bridge.for_training(bridge_tokens(self.model, batch, hidden_BLH))
         compute: dict[str, Callable[[], Tensor]] = {
             "semantic": lambda: self.semantic(batch, tokens),
             "token": lambda: boundary_loss(self.model, batch, hidden_BLH),
             "text": lambda: self.text(batch),
-            "flow": lambda: self.flow(batch, tokens, generator),
+            "flow": lambda: self.flow(batch, tokens),
         }
         return {name: loss() for name, loss in compute.items() if name in self.wanted}
 
@@ -152,17 +226,21 @@ class StoryObjective:
         hidden_BLH = self.model.llm.hidden_states(batch["text_ids_BL"])
         return text_loss(self.model.llm, hidden_BLH, batch["text_labels_BL"])
 
-    def flow(self, batch: Batch, tokens: BridgeTokens, generator: torch.Generator) -> Tensor:
+    def flow(self, batch: Batch, tokens: BridgeTokens) -> Tensor:
         """Flow matching under the fused tokens (Eq. 5)."""
-        bridge = self.model.bridge
         return conditioned_flow_loss(
-            FlowObjective(self.model.dit, bridge.null_condition, self.noise_levels),
+            self.of_clips,
             batch["latents_XTC"],
-            bridge.fuse(tokens).tokens_BSD,
+            self.model.bridge.fuse(tokens).tokens_BSD,
             batch["duration_X"],
-            generator,
+            FlowDraws(batch["sigma_X"], batch["noise_XTC"], batch["is_null_X"]),
             batch["frame_mask_XT"],
         )
+
+    @property
+    def of_clips(self) -> FlowObjective:
+        """The flow loss of the clips."""
+        return FlowObjective(self.model, self.noise_levels)
 
 
 def boundary_loss(model: AudioStoryModel, batch: Batch, hidden_BLH: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ from audiostory.errors import ShapeError
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens, Condition
 from audiostory.models.flow import denoising_loss, sample_sigmas
-from audiostory.train.objective import Batch, text_loss
+from audiostory.train.objective import supervised_tokens, text_loss
+from audiostory.train.splitting import Batch
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,23 @@ class ReleasedObjective:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Noise, then noise levels."""
         latents_BTC = batch["latents_BTC"]
         levels = self.noise_levels or self.model.config.flow.noise_levels
         noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
         sigma_B = sample_sigmas(levels, len(latents_BTC), generator).to(latents_BTC.device)
-        return self.losses(batch, noise_BTC, sigma_B)
+        return {"noise_BTC": noise_BTC, "sigma_B": sigma_B}
 
-    def losses(self, batch: Batch, noise_BTC: Tensor, sigma_B: Tensor) -> dict[str, Tensor]:
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every clip and every supervised token counts the same."""
+        clips_B = torch.ones(len(batch["latents_BTC"]))
+        text_B = supervised_tokens(batch["labels_BL"])
+        return {"semantic_B": clips_B, "text_B": text_B, "flow_B": clips_B}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses at the noise and the noise levels that were drawn."""
         bridge = self.model.bridge
         hidden_BLH = self.hidden_states(batch)
@@ -60,7 +71,9 @@ class ReleasedObjective:
         return {
             "semantic": functional.mse_loss(tokens.semantic_BSD.float(), target_BSD),
             "text": text_loss(self.model.llm, hidden_BLH, batch["labels_BL"]),
-            "flow": self.flow(condition, duration_B, batch["latents_BTC"], noise_BTC, sigma_B),
+            "flow": self.flow(
+                condition, duration_B, batch["latents_BTC"], batch["noise_BTC"], batch["sigma_B"]
+            ),
         }
 
     def flow(

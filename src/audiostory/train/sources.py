@@ -26,7 +26,8 @@ from audiostory.train.objective import (
 )
 from audiostory.train.released import ReleasedObjective
 from audiostory.train.stages import StageConfig
-from audiostory.train.trainer import BatchAt, ComputeLosses
+from audiostory.train.splitting import ComputeLosses
+from audiostory.train.trainer import BatchAt
 
 
 @dataclass(frozen=True)
@@ -185,23 +186,18 @@ def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
 
 def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 5 on single sounds."""
-    return FlowObjective(model.dit, model.bridge.null_condition, noise_levels(model, stage))
-
-
-def noise_levels(model: AudioStoryModel, stage: StageConfig) -> str:
-    """How t of Eq. 5 is drawn: as the stage says, else as the model does."""
-    return stage.noise_levels or model.config.flow.noise_levels
+    return FlowObjective(model, stage.noise_levels)
 
 
 def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 6 to 8."""
     wanted = {name for name in OBJECTIVES["story"].losses if stage.weights.get(name)}
-    return StoryObjective(model, frozenset(wanted), noise_levels(model, stage))
+    return StoryObjective(model, frozenset(wanted), stage.noise_levels)
 
 
 def released_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """The released forward's losses."""
-    return ReleasedObjective(model, noise_levels(model, stage))
+    return ReleasedObjective(model, stage.noise_levels)
 
 
 OBJECTIVES: dict[str, ObjectiveKind] = {

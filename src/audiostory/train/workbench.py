@@ -22,11 +22,18 @@ from audiostory.models.foreign.tangoflux_checkpoint import start_dit_from_tangof
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.models.seeding import seeded
 from audiostory.models.weights import stored
+from audiostory.train.activations import checkpoint_activations
+from audiostory.train.distributed import launched, whole
+from audiostory.train.execution import Execution
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
+from audiostory.train.run_folder import Run
+from audiostory.train.samples import CaptionSamples, SamplesEvery
 from audiostory.train.sources import OBJECTIVES, SOURCES, missing_parts
+from audiostory.train.splitting import ComputeLosses
 from audiostory.train.stages import StageConfig
-from audiostory.train.trainer import BatchAt, ComputeLosses, Run, Trainer
+from audiostory.train.trainer import BatchAt, Trainer
+from audiostory.train.watchers import LossPicture, TensorBoard, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +51,8 @@ class Workbench:
         self,
         stage: StageConfig,
         *,
-        device: str = "cpu",
-        bf16: bool | None = None,
-        num_workers: int = 0,
-        stop_after_s: float | None = None,
+        execution: Execution | None = None,
+        watchers: Sequence[Watcher] = (),
         start: Path | None = None,
         tangoflux: Path | None = None,
     ) -> Path | None:
@@ -55,10 +60,8 @@ class Workbench:
 
         Args:
             stage: what to do.
-            device: where to compute.
-            bf16: compute in bfloat16; None does as the stage says.
-            num_workers: processes that make batches ahead.
-            stop_after_s: stop and checkpoint then.
+            execution: how to compute it, and what to tell of it.
+            watchers: told how it goes, besides those the execution names.
             start: a model folder to begin with, instead of what the stage begins with.
             tangoflux: folder of declare-lab/TangoFlux, whose DiT ours begins with (Sec. 5.1).
 
@@ -66,9 +69,40 @@ class Workbench:
             TrainingError: if the stage needs what there is no code for, an earlier stage or a
                 material is missing, or the loss is no number.
             CheckpointError: if ``start`` holds no sound model, or TangoFlux's DiT does not fit.
+            DeviceMemoryError: if the run cannot fit its device.
+            OutputError: if the disk is full; the last checkpoint is kept.
         """
         if missing := missing_parts(stage):
             raise TrainingError(f"{stage.name} cannot run yet: {'; '.join(missing)}")
+        execution = execution or Execution()
+        processes = launched(execution)
+        with processes.first_alone():
+            batch_at, compute_losses = self.begin(stage, start=start, tangoflux=tangoflux)
+            stage = stage.lasting(SOURCES[stage.data].num_samples(self.materials, stage))
+        run = Run(self.folder_of(stage.name), stage, processes)
+        if processes.is_first:
+            watchers = [*watchers, *self.watchers(run, execution)]
+        if execution.checkpoint_activations:
+            checkpoint_activations(self.model)
+        groups = self.model.to(processes.device).train().train_only(stage.trainable)
+        trainer = Trainer(
+            self.model,
+            groups,
+            compute_losses,
+            batch_at,
+            run,
+            execution=execution,
+            watchers=watchers,
+        )
+        if trainer.resume():
+            log.info("%s goes on from step %d", stage.name, trainer.step)
+        trainer.train()
+        return self.keep(stage, trainer) if trainer.step == stage.steps else None
+
+    def begin(
+        self, stage: StageConfig, *, start: Path | None, tangoflux: Path | None
+    ) -> tuple[BatchAt, ComputeLosses]:
+        """Give the model a stage's first weights; the stage's batches and its objective."""
         if start is None:
             STARTS[stage.initial](self)
             self.load(stage.starts_from)
@@ -76,23 +110,17 @@ class Workbench:
             self.adopt(start)
         if tangoflux is not None:
             start_dit_from_tangoflux(self.model.dit, tangoflux)
-        batch_at, compute_losses = self.batches(stage), self.losses(stage)
-        stage = stage.lasting(SOURCES[stage.data].num_samples(self.materials, stage))
-        groups = self.model.to(device).train_only(stage.trainable)
-        run = Run(self.folder_of(stage.name), stage)
-        trainer = Trainer(
-            groups,
-            compute_losses,
-            batch_at,
-            run,
-            device=device,
-            bf16=stage.precision == "bfloat16" if bf16 is None else bf16,
-            num_workers=num_workers,
-        )
-        if trainer.resume():
-            log.info("%s goes on from step %d", stage.name, trainer.step)
-        trainer.train(stop_after_s=stop_after_s)
-        return self.keep(stage, trainer) if trainer.step == stage.steps else None
+        return self.batches(stage), self.losses(stage)
+
+    def watchers(self, run: Run, execution: Execution) -> list[Watcher]:
+        """Those that an execution names."""
+        watchers: list[Watcher] = [LossPicture()]
+        if execution.tensorboard:
+            watchers.append(TensorBoard(run.folder / "tensorboard"))
+        if execution.samples_every:
+            samples = CaptionSamples(self.model, self.materials, run.stage.objective)
+            watchers.append(SamplesEvery(execution.samples_every, samples))
+        return watchers
 
     def batches(self, stage: StageConfig) -> BatchAt:
         """The stage's batches by step; with mixed data, each step's of one kind."""
@@ -106,7 +134,7 @@ class Workbench:
         """The stage's losses of a batch, whatever its kind."""
         kinds = [stage, *map(stage.learning_from, stage.mixed)]
         objectives = [OBJECTIVES[kind.objective].build(self.model, kind) for kind in kinds]
-        return MixedObjective(objectives) if stage.mixed else objectives[0]
+        return MixedObjective.of(objectives) if stage.mixed else objectives[0]
 
     def adopt(self, folder: Path) -> None:
         """Take over a finished model: weights, vocabulary, and the encoder its latents come from.
@@ -158,18 +186,21 @@ class Workbench:
     def keep(self, stage: StageConfig, trainer: Trainer) -> Path:
         """Write the averaged weights of what a stage trained, and the buffers beside them."""
         trainer.averaged.copy_to(trainer.parameters)
+        whole_weights = {name: whole(value.detach()) for name, value in stored(self.model).items()}
         modules = {name.partition(".")[0] for name in trainer.parameters}
         parameters = {name for name, _ in self.model.named_parameters()}
         weights = {
-            name: value.detach().cpu().contiguous()
-            for name, value in stored(self.model).items()
+            name: value.cpu().contiguous()
+            for name, value in whole_weights.items()
             if name in trainer.parameters
             or (name.partition(".")[0] in modules and name not in parameters)
         }
         path = self.paths.run(stage.name) / "weights.safetensors"
         temporary = path.with_suffix(".partial")
-        save_file(weights, temporary)
-        temporary.replace(path)
+        if trainer.processes.is_first:
+            save_file(weights, temporary)
+            temporary.replace(path)
+        trainer.processes.wait()
         return path
 
     def export(self, folder: Path, *, stages: Sequence[str], dtype: torch.dtype) -> None:
