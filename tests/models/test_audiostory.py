@@ -8,6 +8,7 @@ from audiostory.errors import ConfigError
 from audiostory.models.audio_encoder import AudioEncoderConfig
 from audiostory.models.audiostory import (
     GROUPS,
+    HEARING_NANO,
     NANO,
     SIZES,
     THREE_B,
@@ -58,13 +59,13 @@ def test_the_same_seed_gives_the_same_model():
     )
 
 
-@pytest.mark.parametrize("config", [NANO, THREE_B, tiny_config()], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [NANO, HEARING_NANO, THREE_B, tiny_config()], ids=lambda c: c.name)
 def test_every_size_survives_json(config):
     assert from_json(AudioStoryConfig, to_json(config)) == config
 
 
 def test_sizes_go_by_their_names():
-    assert [SIZES[name].name for name in SIZES] == list(SIZES) == ["nano", "3b"]
+    assert [SIZES[name].name for name in SIZES] == list(SIZES) == ["nano", "nano-hearing", "3b"]
 
 
 def test_nano_fits_its_budget_at_half_precision():

@@ -111,6 +111,39 @@ class TextObjective:
         return {"text": text_loss(self.llm, hidden_BLD, batch["labels_BL"])}
 
 
+@dataclass(frozen=True)
+class UnderstandingObjective:
+    """Next-token prediction of answers about sounds heard (the text loss of Eq. 7 and 8).
+
+    A batch holds ``ids_BL``, ``labels_BL``, ``heard_VPE`` (features of the audio encoder) and
+    ``is_heard_BL`` (true on the tokens they stand in for); where several questions share a
+    recording (``data/understanding/sequences.py``), also ``segments_BL`` and ``positions_BL``.
+    """
+
+    model: AudioStoryModel
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """``text``: mean cross-entropy of the supervised tokens."""
+        segments_BL = batch.get("segments_BL")
+        hidden_BLH = self.model.llm.hidden_states(
+            inputs_embeds=embedded(self.model, batch),
+            attention_mask=None if segments_BL is None else attention_mask(segments_BL),
+            position_ids=batch.get("positions_BL"),
+        )
+        return {"text": text_loss(self.model.llm, hidden_BLH, batch["labels_BL"])}
+
+
+def embedded(model: AudioStoryModel, batch: Batch) -> Tensor:
+    """Input embeddings of a batch's tokens, with its sounds heard, if any, in their places.
+
+    Raises:
+        ShapeError: if the model is deaf, or sounds and places do not match.
+    """
+    if "heard_VPE" not in batch:
+        return model.llm.embed(batch["ids_BL"])
+    return model.embed_heard(batch["ids_BL"], batch["heard_VPE"], batch["is_heard_BL"])
+
+
 def text_loss(llm: LanguageModel, hidden_BLD: Tensor, labels_BL: Tensor) -> Tensor:
     """Mean cross-entropy of the labelled tokens, each predicted from the position before it."""
     wanted_BL = labels_BL[:, 1:] != IGNORED
