@@ -8,7 +8,6 @@ from audiostory.errors import ConfigError
 from audiostory.models.audio_encoder import AudioEncoderConfig
 from audiostory.models.audiostory import (
     GROUPS,
-    HEARING_NANO,
     NANO,
     SIZES,
     THREE_B,
@@ -59,7 +58,9 @@ def test_the_same_seed_gives_the_same_model():
     )
 
 
-@pytest.mark.parametrize("config", [NANO, HEARING_NANO, THREE_B, tiny_config()], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "config", [NANO, HEARING_NANO, THREE_B, tiny_config()], ids=lambda c: c.name
+)
 def test_every_size_survives_json(config):
     assert from_json(AudioStoryConfig, to_json(config)) == config
 
