@@ -10,7 +10,6 @@ from audiostory.models.audiostory import (
     GROUPS,
     NANO,
     SIZES,
-    THREE_B,
     AudioStoryConfig,
     AudioStoryModel,
 )
@@ -58,9 +57,7 @@ def test_the_same_seed_gives_the_same_model():
     )
 
 
-@pytest.mark.parametrize(
-    "config", [NANO, HEARING_NANO, THREE_B, tiny_config()], ids=lambda c: c.name
-)
+@pytest.mark.parametrize("config", [*SIZES.values(), tiny_config()], ids=lambda c: c.name)
 def test_every_size_survives_json(config):
     assert from_json(AudioStoryConfig, to_json(config)) == config
 

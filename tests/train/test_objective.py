@@ -143,7 +143,7 @@ def test_a_tiny_model_learns_to_tell_two_sounds_apart() -> None:
 def test_continuations_are_supervised_by_the_same_loss() -> None:
     model = hearing_model()
     source = StoryContinuations(
-        [Continuation(ROW, 1)],
+        [Continuation(ROW, 1, 0)],
         Heard([pack([torch.randn(1, 10, 8)])]),
         num_tokens=5,
         tokenizer=tiny_tokenizer(),
@@ -153,3 +153,19 @@ def test_continuations_are_supervised_by_the_same_loss() -> None:
     )
     UnderstandingObjective(model)(source.batch_at(0), torch.Generator())["text"].backward()
     assert model.audio_encoder.projector.stem.weight.grad.abs().sum() > 0
+
+
+def test_clips_that_follow_a_sound_heard_are_read_with_it() -> None:
+    model, config = hearing_model(), tiny_config()
+    made = story_batch()
+    stories = [packed(ROW, tiny_tokenizer(), config.tokens, num_heard=5) for _ in range(2)]
+    place_id = tiny_tokenizer().token_id(SpecialTokens.video_padding)
+    sounds = [torch.randn(1, 10, 8, generator=torch.Generator().manual_seed(n)) for n in (0, 1)]
+    made |= heard(collate(stories), sounds, place_id)
+    objective = StoryObjective(model, has_flow=True)
+    losses = objective(made, torch.Generator().manual_seed(1))
+    losses["flow"].backward()
+    assert model.audio_encoder.projector.stem.weight.grad.abs().sum() > 0
+    made["heard_VPE"] = made["heard_VPE"].flip(0)
+    other = objective(made, torch.Generator().manual_seed(1))
+    assert (other["semantic"] - losses["semantic"]).abs() > 1e-6

@@ -133,15 +133,21 @@ class UnderstandingObjective:
         return {"text": text_loss(self.model.llm, hidden_BLH, batch["labels_BL"])}
 
 
-def embedded(model: AudioStoryModel, batch: Batch) -> Tensor:
+def embedded(model: AudioStoryModel, batch: Batch, *, prefix: str = "") -> Tensor:
     """Input embeddings of a batch's tokens, with its sounds heard, if any, in their places.
+
+    Args:
+        model: whose embeddings and ears.
+        batch: with ``ids_BL`` and perhaps ``heard_VPE`` and ``is_heard_BL``.
+        prefix: of these names.
 
     Raises:
         ShapeError: if the model is deaf, or sounds and places do not match.
     """
-    if "heard_VPE" not in batch:
-        return model.llm.embed(batch["ids_BL"])
-    return model.embed_heard(batch["ids_BL"], batch["heard_VPE"], batch["is_heard_BL"])
+    ids_BL = batch[f"{prefix}ids_BL"]
+    if f"{prefix}heard_VPE" not in batch:
+        return model.llm.embed(ids_BL)
+    return model.embed_heard(ids_BL, batch[f"{prefix}heard_VPE"], batch[f"{prefix}is_heard_BL"])
 
 
 def text_loss(llm: LanguageModel, hidden_BLD: Tensor, labels_BL: Tensor) -> Tensor:
@@ -163,7 +169,9 @@ class StoryObjective:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and, with sounds, ``flow`` (Eq. 5)."""
         tokens = self.model.bridge.for_training(read_blocks(self.model, batch))
         target_XSD = batch["semantic_XSD"] * self.model.config.bridge.feature_scale
-        written_BLD = self.model.llm.hidden_states(batch["text_ids_BL"])
+        written_BLD = self.model.llm.hidden_states(
+            inputs_embeds=embedded(self.model, batch, prefix="text_")
+        )
         losses = {
             "semantic": functional.mse_loss(tokens.semantic_BSD.float(), target_XSD),
             "text": text_loss(self.model.llm, written_BLD, batch["text_labels_BL"]),
@@ -187,7 +195,7 @@ class StoryObjective:
 def read_blocks(model: AudioStoryModel, batch: Batch) -> BridgeTokens:
     """The bridge tokens of all clips of a packed batch, read at the markers themselves."""
     hidden_BLH = model.llm.hidden_states(
-        batch["ids_BL"],
+        inputs_embeds=embedded(model, batch),
         attention_mask=attention_mask(batch["segments_BL"]),
         position_ids=batch["positions_BL"],
     )

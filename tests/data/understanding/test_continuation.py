@@ -23,7 +23,7 @@ SOUNDING = replace(
 
 
 def test_the_rest_is_a_story_from_zero_on_asked_for_as_in_the_paper():
-    rest = Continuation(SOUNDING, 1).rest
+    rest = Continuation(SOUNDING, 1, 0).rest
     assert [(event.start_s, event.end_s) for event in rest.events] == [(0.0, 3.5)]
     assert rest.captions == ("A dog barking close by",)
     assert rest.duration_s == 3.5
@@ -37,14 +37,15 @@ def test_the_rest_is_a_story_from_zero_on_asked_for_as_in_the_paper():
 def test_what_is_heard_is_the_storys_own_beginning(tmp_path):
     save(Waveform(tone(440, 2.0)[None], RATE_HZ), tmp_path / "a.wav")
     mixer = Mixer(tmp_path, RATE_HZ)
-    heard_N = Continuation(SOUNDING, 1).heard(mixer)
+    heard_N = Continuation(SOUNDING, 1, 0).heard(mixer)
     assert len(heard_N) == 6.5 * RATE_HZ
     assert (heard_N.numpy() == mixer.story(SOUNDING)[: len(heard_N)]).all()
 
 
 def test_stories_are_cut_at_random_events_by_seed():
     rows = [replace(SOUNDING, id=str(n)) for n in range(4)]
-    assert [one.num_heard for one in continuations(rows, 0)] == [1] * 4
+    cut = continuations([ROW, *rows], 0)
+    assert [(one.index, one.num_heard) for one in cut] == [(n, 1) for n in range(1, 5)]
     contents = {one.content for one in continuations(rows, 0)}
     assert len(contents) == 4
 

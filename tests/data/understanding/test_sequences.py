@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import torch
 
-from audiostory.data.blocks import HEAD, PADDING
+from audiostory.data.blocks import HEAD, PADDING, StoryClips
 from audiostory.data.cache import pack
-from audiostory.data.stories import IGNORED
+from audiostory.data.stories import IGNORED, StoryFile, StoryTexts
 from audiostory.data.understanding.continuation import Continuation
 from audiostory.data.understanding.features import Heard
 from audiostory.data.understanding.questions import Questions
 from audiostory.data.understanding.rows import Exchange
 from audiostory.data.understanding.sequences import (
+    ContinuedClips,
     RecordingQuestions,
     StoryContinuations,
     answer_ids,
@@ -105,12 +106,15 @@ def test_rows_are_drawn_by_the_sampler_that_is_given():
     assert (batch["heard_VPE"] == 2.0).all()
 
 
-def test_a_continuation_is_told_after_the_sound_it_goes_on_from():
-    stories = StoryContinuations(
-        [Continuation(ROW, 1)], Heard([pack([torch.zeros(2, 10, 8)])]), num_tokens=5,
+def continued() -> StoryContinuations:
+    return StoryContinuations(
+        [Continuation(ROW, 1, 1)], Heard([pack([torch.zeros(2, 10, 8)])]), num_tokens=5,
         tokenizer=tiny_tokenizer(), tokens=tiny_config().tokens, seed=0, batch_size=2,
     )  # fmt: skip
-    batch = stories.batch_at(0)
+
+
+def test_a_continuation_is_told_after_the_sound_it_goes_on_from():
+    batch = continued().batch_at(0)
     assert batch["is_heard_BL"].sum(dim=1).tolist() == [10, 10]
     assert batch["heard_VPE"].shape == (4, 10, 8)
     row, labels = batch["ids_BL"][0].tolist(), batch["labels_BL"][0].tolist()
@@ -118,3 +122,26 @@ def test_a_continuation_is_told_after_the_sound_it_goes_on_from():
     assert "A dog barking close by" in told
     assert "Rain falling softly" not in told
     assert tiny_tokenizer().decode(row).startswith(heard_opening(10))
+
+
+def test_clips_of_a_continuation_are_those_that_are_not_heard(tmp_path):
+    path = tmp_path / "stories.jsonl"
+    path.write_text(f"{ROW.to_json()}\n" * 2)
+    stories, captions = StoryFile(path), []
+
+    def teacher(texts):
+        captions.extend(texts)
+        return torch.zeros(len(texts), 4, 24)
+
+    latents = pack([torch.full((6, 8), float(clip)) for clip in range(4)])
+    whole = StoryClips(
+        stories=stories, tokenizer=tiny_tokenizer(), tokens=tiny_config().tokens, teacher=teacher,
+        told=StoryTexts(stories, tiny_tokenizer(), tiny_config().tokens, 1, 1), seed=0,
+        batch_size=2, latents=latents, first_clips=[0, 2],
+    )  # fmt: skip
+    batch = ContinuedClips(continued(), whole).batch_at(0)
+    assert captions == ["A dog barking close by"] * 2
+    assert (batch["latents_XTC"] == 3.0).all()
+    assert batch["is_heard_BL"].sum(dim=1).tolist() == [10, 10]
+    assert batch["text_is_heard_BL"].sum(dim=1).tolist() == [10, 10]
+    assert len(batch["starts_X"]) == len(batch["semantic_XSD"]) == 2

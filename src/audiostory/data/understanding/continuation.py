@@ -39,6 +39,8 @@ class Continuation:
 
     row: StoryRow
     num_heard: int
+    index: int
+    """Place of the story among those that were cut."""
 
     @property
     def heard_s(self) -> float:
@@ -93,11 +95,11 @@ def continuations(rows: Iterable[StoryRow], seed: int) -> list[Continuation]:
     """
     found: list[Continuation] = []
     num_rows = 0
-    for row in rows:
+    for index, row in enumerate(rows):
         num_rows += 1
         if row.has_audio and len(row.events) > 1:
             rng = Random(f"{seed} {row.seed} {row.id}")
-            found.append(Continuation(row, rng.randint(1, len(row.events) - 1)))
+            found.append(Continuation(row, rng.randint(1, len(row.events) - 1), index))
     if not found:
         raise CorpusError(
             f"none of {num_rows} stories has sounds and two events: compose some with --corpus"

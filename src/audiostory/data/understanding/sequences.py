@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from audiostory.data.blocks import HEAD, PADDING
+from audiostory.data.blocks import HEAD, PADDING, StoryClips, as_text, collate, packed
 from audiostory.data.sounds import draw, step_generator
 from audiostory.data.stories import IGNORED, pad, text_sequence
 from audiostory.data.understanding.continuation import Continuation
@@ -157,17 +157,62 @@ class StoryContinuations:
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """One step's stories; supervised is what the model chooses itself."""
-        generator = step_generator(self.seed, step)
-        chosen = [draw(len(self.continuations), generator) for _ in range(self.batch_size)]
-        sounds = [self.sounds[index] for index in chosen]
+        chosen = self.drawn(step_generator(self.seed, step))
         sequences = [
             text_sequence(
                 self.continuations[index].rest,
                 self.tokenizer,
                 self.tokens,
-                num_heard=len(sound) * self.num_tokens,
+                num_heard=self.num_heard(index),
             )
-            for index, sound in zip(chosen, sounds, strict=True)
+            for index in chosen
         ]
+        return self.with_sounds(pad(sequences), chosen)
+
+    def drawn(self, generator: torch.Generator) -> list[int]:
+        """Indices of one step's stories."""
+        return [draw(len(self.continuations), generator) for _ in range(self.batch_size)]
+
+    def num_heard(self, index: int) -> int:
+        """LLM tokens of what is heard of a story."""
+        return len(self.sounds[index]) * self.num_tokens
+
+    def with_sounds(self, batch: dict[str, Tensor], chosen: Sequence[int]) -> dict[str, Tensor]:
+        """A batch of these stories with what is heard of them."""
         place_id = self.tokenizer.token_id(SpecialTokens.video_padding)
-        return heard(pad(sequences), sounds, place_id)
+        return heard(batch, [self.sounds[index] for index in chosen], place_id)
+
+
+@dataclass(frozen=True)
+class ContinuedClips:
+    """Bridge blocks of what follows a sound heard, with targets and latents, and it as text.
+
+    What ``StoryClips`` is to whole stories, for ``train/objective.py:StoryObjective``.
+    """
+
+    stories: StoryContinuations
+    whole: StoryClips
+    """The same stories uncut: latents of all of their clips, and what bridge tokens learn."""
+
+    def batch_at(self, step: int) -> dict[str, Tensor]:
+        """A packed batch with targets, and the same stories as text, all with sounds heard."""
+        stories, whole = self.stories, self.whole
+        generator = step_generator(stories.seed, step)
+        chosen = stories.drawn(generator)  # as the text draws them
+        cut = [stories.continuations[index] for index in chosen]
+        rows = [continuation.rest for continuation in cut]
+        blocks = [
+            packed(row, stories.tokenizer, stories.tokens, num_heard=stories.num_heard(index))
+            for row, index in zip(rows, chosen, strict=True)
+        ]
+        batch = stories.with_sounds(collate(blocks), chosen)
+        batch["semantic_XSD"] = whole.targets(rows)
+        batch |= as_text(stories.batch_at(step))
+        if whole.latents is not None:
+            clips = [
+                whole.latents[whole.first_clips[one.index] + place].float()
+                for one in cut
+                for place in range(one.num_heard, len(one.row.events))
+            ]
+            batch |= whole.cropped(clips, generator)
+        return batch
