@@ -50,9 +50,11 @@ class Packed:
     """Index of the marker that opens each clip's bridge block."""
 
 
-def packed(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> Packed:
-    """A story's head, then each clip up to the end of its bridge block."""
-    ids = tokenizer.encode(prompt_of(row))
+def packed(
+    row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens, *, num_heard: int = 0
+) -> Packed:
+    """A story's head, with so many tokens of sounds heard, then each clip with its bridge block."""
+    ids = tokenizer.encode(prompt_of(row, num_heard=num_heard))
     segments, positions = [HEAD] * len(ids), list(range(len(ids)))
     block_starts: list[int] = []
     segment, head_length, offset = HEAD, 0, len(ids)
@@ -179,10 +181,7 @@ class StoryClips:
         chosen = self.stories.draw_alike(self.batch_size, generator)
         rows = [self.stories[index] for index in chosen]
         batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
-        with torch.no_grad():
-            batch["semantic_XSD"] = self.teacher(
-                [target_text(clip, self.tokens) for row in rows for clip in story_of(row).clips]
-            )
+        batch["semantic_XSD"] = self.targets(rows)
         batch |= as_text(self.told.batch_at(step))
         if self.latents is not None:
             clips = [
@@ -192,6 +191,13 @@ class StoryClips:
             ]
             batch |= self.cropped(clips, generator)
         return batch
+
+    @torch.no_grad()
+    def targets(self, rows: Sequence[StoryRow]) -> Tensor:
+        """What the semantic tokens of all clips of stories have to say, ``(X, S, D)``."""
+        return self.teacher(
+            [target_text(clip, self.tokens) for row in rows for clip in story_of(row).clips]
+        )
 
     def cropped(self, clips: Sequence[Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """``latents_XTC``, ``frame_mask_XT`` and ``duration_X`` of clips of different lengths."""

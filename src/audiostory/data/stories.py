@@ -73,10 +73,10 @@ def story_of(row: StoryRow) -> Story:
     return Story(storyline=Storyline(summary=row.summary, events=row.events), clips=clips)
 
 
-def prompt_of(row: StoryRow) -> str:
-    """The prompt that asks for a row's story."""
+def prompt_of(row: StoryRow, *, num_heard: int = 0) -> str:
+    """The prompt that asks for a row's story, with so many tokens of sounds heard."""
     asked = Instruction(text=row.instruction, duration_s=row.duration_s)
-    return chat_prompt(instruction_text(asked))
+    return chat_prompt(instruction_text(asked), num_heard=num_heard)
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,14 @@ class TokenSequence:
     labels: list[int]
 
 
-def text_sequence(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> TokenSequence:
+def text_sequence(
+    row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens, *, num_heard: int = 0
+) -> TokenSequence:
     """Prompt, storyline and clips with their bridge blocks as ids (Eq. 1).
 
     Supervised are the free words, the numbers, and the token that ends each.
     """
-    ids = tokenizer.encode(prompt_of(row))
+    ids = tokenizer.encode(prompt_of(row, num_heard=num_heard))
     labels = [IGNORED] * len(ids)
     ends_choice = False
     for slot, text in slots_of(story_of(row), tokens):

@@ -167,6 +167,58 @@ def supervised_tokens(labels_BL: Tensor) -> Tensor:
     return (labels_BL[:, 1:] != IGNORED).sum(dim=1)
 
 
+@dataclass(frozen=True)
+class UnderstandingObjective:
+    """Next-token prediction of answers about sounds heard (L_text of Eq. 7 and 8).
+
+    A batch holds ``ids_BL``, ``labels_BL``, ``heard_VPE`` (features of the audio encoder),
+    ``rows_V`` (whose they are) and ``is_heard_BL`` (true on the tokens they stand in for); where
+    several questions share a recording (``data/understanding/sequences.py``), also ``segments_BL``
+    and ``positions_BL``.
+    """
+
+    model: AudioStoryModel
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """``understanding``: mean cross-entropy of the supervised tokens."""
+        return self.losses(batch)
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Nothing."""
+        return {}
+
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every supervised token counts the same."""
+        return {"understanding_B": supervised_tokens(batch["labels_BL"])}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """``understanding``."""
+        segments_BL = batch.get("segments_BL")
+        hidden_BLH = self.model.llm.hidden_states(
+            inputs_embeds=embedded(self.model, batch),
+            attention_mask=None if segments_BL is None else attention_mask(segments_BL),
+            position_ids=batch.get("positions_BL"),
+        )
+        return {"understanding": text_loss(self.model.llm, hidden_BLH, batch["labels_BL"])}
+
+
+def embedded(model: AudioStoryModel, batch: Batch, *, prefix: str = "") -> Tensor:
+    """Input embeddings of a batch's tokens, with its sounds heard, if any, in their places.
+
+    Args:
+        model: whose embeddings and ears.
+        batch: with ``ids_BL`` and perhaps ``heard_VPE`` and ``is_heard_BL``.
+        prefix: of these names.
+
+    Raises:
+        ShapeError: if the model is deaf, or sounds and places do not match.
+    """
+    ids_BL = batch[f"{prefix}ids_BL"]
+    if f"{prefix}heard_VPE" not in batch:
+        return model.llm.embed(ids_BL)
+    return model.embed_heard(ids_BL, batch[f"{prefix}heard_VPE"], batch[f"{prefix}is_heard_BL"])
+
+
 def text_loss(llm: LanguageModel, hidden_BLD: Tensor, labels_BL: Tensor) -> Tensor:
     """Mean cross-entropy of the labelled tokens, each predicted from the position before it."""
     wanted_BL = labels_BL[:, 1:] != IGNORED
@@ -223,7 +275,9 @@ class StoryObjective:
 
     def text(self, batch: Batch) -> Tensor:
         """Next-token prediction of the stories told (Eq. 2)."""
-        hidden_BLH = self.model.llm.hidden_states(batch["text_ids_BL"])
+        hidden_BLH = self.model.llm.hidden_states(
+            inputs_embeds=embedded(self.model, batch, prefix="text_")
+        )
         return text_loss(self.model.llm, hidden_BLH, batch["text_labels_BL"])
 
     def flow(self, batch: Batch, tokens: BridgeTokens) -> Tensor:
@@ -262,7 +316,7 @@ def read_blocks(model: AudioStoryModel, batch: Batch) -> BridgeTokens:
 def packed_states(model: AudioStoryModel, batch: Batch) -> Tensor:
     """Last hidden states ``(B, L, H)`` of a packed batch."""
     return model.llm.hidden_states(
-        batch["ids_BL"],
+        inputs_embeds=embedded(model, batch),
         attention_mask=attention_mask(batch["segments_BL"]),
         position_ids=batch["positions_BL"],
     )

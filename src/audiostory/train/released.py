@@ -25,7 +25,7 @@ from audiostory.errors import ShapeError
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens, Condition
 from audiostory.models.flow import denoising_loss, sample_sigmas
-from audiostory.train.objective import supervised_tokens, text_loss
+from audiostory.train.objective import embedded, supervised_tokens, text_loss
 from audiostory.train.splitting import Batch
 
 
@@ -98,13 +98,10 @@ class ReleasedObjective:
         """Last hidden states ``(B, L, H)`` of sequences, with sounds heard in their places.
 
         Raises:
-            ShapeError: if the sounds heard do not make as many tokens as they stand in for.
+            ShapeError: if the model is deaf, or sounds and places do not match.
         """
-        embeds_BLH = self.model.llm.embed(batch["ids_BL"])
-        if "heard_VPE" in batch:
-            embeds_BLH = self._heard(embeds_BLH, batch["heard_VPE"], batch["is_heard_BL"])
         return self.model.llm.hidden_states(
-            inputs_embeds=embeds_BLH, attention_mask=batch["attention_BL"]
+            inputs_embeds=embedded(self.model, batch), attention_mask=batch["attention_BL"]
         )
 
     def tokens(self, batch: Batch, hidden_BLH: Tensor) -> BridgeTokens:
@@ -119,19 +116,6 @@ class ReleasedObjective:
             _marked(hidden_BLH, batch["is_residual_BL"], config.num_residual),
         )
         return self.model.bridge.for_training(read)
-
-    def _heard(self, embeds_BLH: Tensor, heard_VPE: Tensor, is_heard_BL: Tensor) -> Tensor:
-        """Embeddings where tokens of sounds, in order, replace those of their places."""
-        ears = self.model.audio_encoder
-        if ears is None:
-            raise ShapeError("the batch holds sounds heard, but this model has no audio_encoder")
-        tokens_VKH = ears.project(heard_VPE).to(embeds_BLH)
-        num_made, num_places = tokens_VKH.shape[:2].numel(), int(is_heard_BL.sum())
-        if num_made != num_places:
-            raise ShapeError(
-                f"the sounds heard make {num_made} tokens, but {num_places} places are marked"
-            )
-        return embeds_BLH.masked_scatter(is_heard_BL.bool()[..., None], tokens_VKH)
 
 
 def _marked(hidden_BLH: Tensor, is_marked_BL: Tensor, count: int) -> Tensor:
