@@ -6,7 +6,7 @@ import torch
 
 from audiostory.data.blocks import collate, packed
 from audiostory.data.cache import pack
-from audiostory.data.stories import story_of
+from audiostory.data.stories import TERMS, story_of
 from audiostory.data.understanding.continuation import Continuation
 from audiostory.data.understanding.features import Heard
 from audiostory.data.understanding.rows import Exchange
@@ -21,6 +21,7 @@ from audiostory.generate.conditions import ConditionReader, Window
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.story.tokens import SpecialTokens
 from audiostory.train.objective import (
+    TOLD,
     StoryObjective,
     UnderstandingObjective,
     boundary_loss,
@@ -58,6 +59,7 @@ def story_batch() -> dict[str, torch.Tensor]:
     made["semantic_XSD"] = torch.randn(shape, generator=generator)
     made["text_ids_BL"] = made["ids_BL"]
     made["text_labels_BL"] = made["ids_BL"].clone()
+    made["text_terms_BL"] = torch.randint(3, made["ids_BL"].shape, generator=generator)
     made["latents_XTC"] = torch.randn(clips, 6, 8, generator=generator)
     made["frame_mask_XT"] = torch.arange(6) < torch.tensor([6, 4, 6, 3])[:, None]
     made["duration_X"] = made["frame_mask_XT"].sum(1) / 12.5
@@ -77,6 +79,16 @@ def test_only_the_wanted_losses_are_computed_from_what_they_need() -> None:
     assert set(objective(model)(made, generator)) == ALL
     without_text = {name: value for name, value in made.items() if not name.startswith("text_")}
     assert set(objective(model, frozenset({"semantic"}))(without_text, generator)) == {"semantic"}
+
+
+def test_the_terms_of_the_reasoning_loss_are_means_over_their_own_tokens() -> None:
+    model, made = tiny_model(), story_batch()
+    losses = objective(model, TOLD)(made, torch.Generator())
+    terms_X = made["text_terms_BL"][:, 1:].flatten()
+    counts = [int((terms_X == index).sum()) for index in range(len(TERMS))]
+    summed = sum(n * losses[f"reason.{t}"] for n, t in zip(counts, TERMS, strict=True))
+    assert torch.allclose(summed / sum(counts), losses["text"], atol=1e-5)
+    assert len({round(value.item(), 4) for value in losses.values()}) == 4
 
 
 def test_the_boundary_loss_is_that_of_the_markers_around_the_semantic_tokens() -> None:

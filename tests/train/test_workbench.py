@@ -220,6 +220,18 @@ def test_stage_1_of_the_paper_runs_and_trains_what_the_paper_says(
     assert all(".lora_" in name or not name.startswith("llm.") for name in moved(whole, begun))
 
 
+def test_the_generation_of_stage_3_runs(founded: Paths) -> None:
+    whole = short("paper-main/stage3")
+    alone = replace(
+        whole,
+        mixed=(),
+        starts_from=(),
+        trainable=tuple(group for group in whole.trainable if group != "audio_projector"),
+        weights={name: w for name, w in whole.weights.items() if name != "understanding"},
+    )
+    assert Workbench(lora_config(), founded).train(alone)
+
+
 def test_two_recipes_do_not_share_a_folder_of_runs(founded: Paths) -> None:
     assert Workbench(lora_config(), founded).train(short("paper-main/stage1-warm", 1))
     for name in ("stage1-warm", "stage1-whole"):

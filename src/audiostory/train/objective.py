@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audiostory.data.blocks import attention_mask
-from audiostory.data.stories import IGNORED
+from audiostory.data.stories import IGNORED, TERMS
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens
 from audiostory.models.codec import NanoCodec
@@ -30,6 +30,9 @@ from audiostory.models.flow import denoising_loss, sample_sigmas
 from audiostory.models.llm import LanguageModel
 from audiostory.train.spectral import energy_distance
 from audiostory.train.splitting import Batch
+
+TOLD = frozenset({"text", *(f"reason.{term}" for term in TERMS)})
+"""Losses of stories as text: all of it, or the terms of L_reason apart (Eq. 2)."""
 
 
 @dataclass(frozen=True)
@@ -232,13 +235,13 @@ class StoryObjective:
 
     model: AudioStoryModel
     wanted: frozenset[str]
-    """Which of the losses are computed; without ``flow`` no sound is needed, without ``text`` no
-    story as text."""
+    """Which of the losses are computed; without ``flow`` no sound is needed, without one of
+    ``TOLD`` no story as text."""
     noise_levels: str | None = None
     """How t of Eq. 5 is drawn; None is the model's own way."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Of ``semantic`` (Eq. 3), ``token`` (Eq. 6), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
+        """Of ``semantic`` (Eq. 3), ``token`` (Eq. 6), ``flow`` (Eq. 5) and ``TOLD`` (Eq. 2)."""
         return self.losses({**batch, **self.draw(batch, generator)})
 
     def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -252,9 +255,9 @@ class StoryObjective:
         """Every clip and every supervised token counts the same."""
         clips_X = torch.ones(len(batch["starts_X"]))
         spans = {f"{name}_X": clips_X for name in self.wanted & {"semantic", "token", "flow"}}
-        if "text" in self.wanted:
-            spans["text_B"] = supervised_tokens(batch["text_labels_BL"])
-        return spans
+        return spans | {
+            f"{name}_B": supervised_tokens(told_labels(batch, name)) for name in self.wanted & TOLD
+        }
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses at what was drawn."""
@@ -263,22 +266,24 @@ class StoryObjective:
         compute: dict[str, Callable[[], Tensor]] = {
             "semantic": lambda: self.semantic(batch, tokens),
             "token": lambda: boundary_loss(self.model, batch, hidden_BLH),
-            "text": lambda: self.text(batch),
             "flow": lambda: self.flow(batch, tokens),
         }
-        return {name: loss() for name, loss in compute.items() if name in self.wanted}
+        computed = {name: loss() for name, loss in compute.items() if name in self.wanted}
+        return computed | (self.told(batch) if self.wanted & TOLD else {})
 
     def semantic(self, batch: Batch, tokens: BridgeTokens) -> Tensor:
         """Mean squared error of the text features (Eq. 3)."""
         target_XSD = batch["semantic_XSD"] * self.model.config.bridge.feature_scale
         return functional.mse_loss(tokens.semantic_BSD.float(), target_XSD)
 
-    def text(self, batch: Batch) -> Tensor:
-        """Next-token prediction of the stories told (Eq. 2)."""
-        hidden_BLH = self.model.llm.hidden_states(
-            inputs_embeds=embedded(self.model, batch, prefix="text_")
-        )
-        return text_loss(self.model.llm, hidden_BLH, batch["text_labels_BL"])
+    def told(self, batch: Batch) -> dict[str, Tensor]:
+        """Next-token prediction of the stories told (Eq. 2): of all, or a mean for each term."""
+        llm = self.model.llm
+        hidden_BLH = llm.hidden_states(inputs_embeds=embedded(self.model, batch, prefix="text_"))
+        return {
+            name: text_loss(llm, hidden_BLH, told_labels(batch, name))
+            for name in self.wanted & TOLD
+        }
 
     def flow(self, batch: Batch, tokens: BridgeTokens) -> Tensor:
         """Flow matching under the fused tokens (Eq. 5)."""
@@ -295,6 +300,15 @@ class StoryObjective:
     def of_clips(self) -> FlowObjective:
         """The flow loss of the clips."""
         return FlowObjective(self.model, self.noise_levels)
+
+
+def told_labels(batch: Batch, loss: str) -> Tensor:
+    """The labels ``(B, L)`` of a batch's stories as text that one of ``TOLD`` is a mean over."""
+    labels_BL = batch["text_labels_BL"]
+    if loss == "text":
+        return labels_BL
+    term = TERMS.index(loss.removeprefix("reason."))
+    return labels_BL.masked_fill(batch["text_terms_BL"] != term, IGNORED)
 
 
 def boundary_loss(model: AudioStoryModel, batch: Batch, hidden_BLH: Tensor) -> Tensor:

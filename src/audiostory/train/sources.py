@@ -19,6 +19,7 @@ from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import (
+    TOLD,
     CodecObjective,
     FlowObjective,
     StoryObjective,
@@ -98,8 +99,8 @@ def bridged_latents(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Bridge blocks of single sounds; for a text loss, an eighth as many stories as text."""
-    has_text = bool(stage.weights.get("text"))
+    """Bridge blocks of single sounds; for a loss of ``TOLD``, an eighth as many stories as text."""
+    has_text = any(stage.weights.get(loss) for loss in TOLD)
     return CaptionClips(
         sounds=single_sounds(materials, stage, Materials.wording_features),
         texts=materials.texts,
@@ -164,7 +165,7 @@ SOURCES: dict[str, SourceKind] = {
     "sound_latents": SourceKind(sound_latents, num_clips, ("corpus", "teacher")),
     "bridged_latents": SourceKind(bridged_latents, num_clips, ("corpus",)),
     "caption_clips": SourceKind(
-        caption_clips, num_clips, ("corpus", "teacher"), {"text": "stories"}
+        caption_clips, num_clips, ("corpus", "teacher"), dict.fromkeys(TOLD, "stories")
     ),
     "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
     "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
@@ -204,7 +205,7 @@ OBJECTIVES: dict[str, ObjectiveKind] = {
     "codec": ObjectiveKind(codec_objective, frozenset({"spectral"})),
     "text": ObjectiveKind(text_objective, frozenset({"text"})),
     "flow": ObjectiveKind(flow_objective, frozenset({"flow"})),
-    "story": ObjectiveKind(story_objective, frozenset({"semantic", "token", "text", "flow"})),
+    "story": ObjectiveKind(story_objective, frozenset({"semantic", "token", "flow"}) | TOLD),
     "released": ObjectiveKind(released_objective, frozenset({"semantic", "text", "flow"})),
 }
 """Kinds of losses, by the names stages use."""
