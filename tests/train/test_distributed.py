@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from audiostory.curate.compose import compose_stories
 from audiostory.errors import ConfigError
 from audiostory.train.distributed import blocks_of, launched, own_bytes, whole
 from audiostory.train.execution import Execution
@@ -18,6 +19,8 @@ from tests.tiny import tiny_model
 from tests.train.tiny_run import (
     ALONE,
     both_ways,
+    mixed_both_ways,
+    run_mixed,
     run_stage,
     stage_both_ways,
     together,
@@ -76,6 +79,34 @@ def test_a_stage_of_two_processes_leaves_the_weights_of_one(tmp_path: Path) -> N
         assert found.keys() == weights.keys()
         for name, value in weights.items():
             torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-5, msg=name)
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_same_kind_of_data_at_every_step(tmp_path: Path) -> None:
+    corpus, stories = write_corpus(tmp_path / "corpus"), tmp_path / "stories.jsonl"
+    compose_stories(stories, 20, 0, corpus)
+    expected = run_mixed(corpus, stories, tmp_path / "alone")
+    assert expected is not None
+    together(2, mixed_both_ways, corpus, stories, tmp_path)
+    weights, course = load_file(expected), rows_of(expected.parent)
+    assert {frozenset(row) & {"flow", "understanding"} for row in course} == {
+        frozenset({"flow"}),
+        frozenset({"understanding"}),
+    }
+    for way in ("replicas", "shares"):
+        folder = tmp_path / way / "stage2"
+        for row, alone in zip(rows_of(folder), course, strict=True):
+            assert row.keys() == alone.keys()
+            for name in row.keys() - {"seconds", "step_s"}:
+                assert row[name] == pytest.approx(alone[name], rel=1e-3), (way, row["step"], name)
+        found = load_file(folder / "weights.safetensors")
+        assert found.keys() == weights.keys()
+        for name, value in weights.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=5e-5, msg=name)
+
+
+def rows_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_one_process_without_a_launcher_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:

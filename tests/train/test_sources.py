@@ -12,30 +12,33 @@ from audiostory.models.audiostory import THREE_B
 from audiostory.train.materials import Paths
 from audiostory.train.objective import StoryObjective
 from audiostory.train.recipes.catalogue import RECIPES, stage
-from audiostory.train.sources import (
-    OBJECTIVES,
-    SOURCES,
-    check_ready,
-    missing_parts,
-    noise_levels,
-)
-from tests.tiny import tiny_config, tiny_model
+from audiostory.train.sources import OBJECTIVES, SOURCES, check_ready, missing_parts
+from audiostory.train.stages import MixedSource
+from tests.tiny import TINY_EARS, tiny_config, tiny_model
 
 GIVEN = Path("given")
 
 
-def test_stages_that_need_no_understanding_lack_nothing() -> None:
+def test_no_stage_of_a_recipe_lacks_anything() -> None:
     for recipe in RECIPES.values():
         for each in recipe.stages:
-            assert bool(missing_parts(each)) == bool(each.mixed)
+            assert missing_parts(each) == []
 
 
 def test_data_objectives_and_losses_that_are_not_there_are_named() -> None:
-    told = "; ".join(missing_parts(stage("paper-main/stage3")))
-    assert "no data source 'understanding'" in told
-    assert "no objective 'understanding'" in told
-    assert "no objective computes understanding" in told
-    assert "reason" not in told
+    dubbing = MixedSource(name="films", objective="dubbing", ratio=1.0, batch_size=2)
+    found = replace(stage("nano/stage3"), mixed=(dubbing,), weights={"flow": 1.0, "lips": 1.0})
+    told = "; ".join(missing_parts(found))
+    assert "no data source 'films'" in told
+    assert "no objective 'dubbing'" in told
+    assert "no objective computes lips" in told
+
+
+def test_a_model_without_ears_is_refused_what_is_heard() -> None:
+    given = Paths(runs=GIVEN, corpus=GIVEN, teacher=GIVEN, stories=GIVEN)
+    with pytest.raises(TrainingError, match="'tiny' has no ears: give a --size with them"):
+        check_ready(stage("nano/stage2"), tiny_config(), given)
+    check_ready(stage("nano/stage2"), replace(tiny_config(), audio_encoder=TINY_EARS), given)
 
 
 def test_a_loss_that_is_weighed_0_need_not_be_computed() -> None:
@@ -75,4 +78,6 @@ def test_the_objective_computes_what_the_stage_weighs_at_its_noise_levels() -> N
     assert isinstance(built, StoryObjective)
     assert built.wanted == {"semantic", "token", "flow"}
     assert built.noise_levels == "uniform"
-    assert noise_levels(model, stage("nano/stage3")) == model.config.flow.noise_levels
+    own = OBJECTIVES["story"].build(model, stage("nano/stage3"))
+    assert isinstance(own, StoryObjective)
+    assert own.noise_levels is None

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.errors import CheckpointError, TrainingError
-from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
+from audiostory.generate.answering import Answerer
+from audiostory.models.audiostory import AudioStoryConfig
 from audiostory.models.llm import LoraSettings
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.train import materials as materials_module
-from audiostory.train import sources as sources_module
 from audiostory.train.execution import Execution
 from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
 from audiostory.train.objective import read_blocks
 from audiostory.train.recipes.catalogue import stage
 from audiostory.train.recipes.nano import NANO
-from audiostory.train.sources import ObjectiveKind
-from audiostory.train.stages import MixedSource, StageConfig
-from audiostory.train.trainer import ComputeLosses
+from audiostory.train.stages import StageConfig
+from audiostory.train.trainer import Trainer
 from audiostory.train.workbench import Workbench
 from tests.data.corpus import write_corpus
 from tests.released_folder import write_tangoflux
-from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
-COURSE = tuple(stage.name for stage in NANO.stages)
+COURSE = tuple(stage.name for stage in NANO.stages if stage.size is None)
 
 
 class Teacher(torch.nn.Module):
@@ -65,13 +67,27 @@ def bench(paths: Paths) -> Workbench:
     return Workbench(tiny_config(), paths)
 
 
+class Reaching:
+    """Makes sure that some step has reached every parameter that learns."""
+
+    def stepped(self, trainer: Trainer) -> None:
+        pass
+
+    def logged(self, row: Mapping[str, float]) -> None:
+        pass
+
+    def finished(self, trainer: Trainer) -> None:
+        missed = [k for k, v in trainer.parameters.items() if not trainer.optimizer.state.get(v)]
+        assert not missed, f"{trainer.stage.name} trains {missed} in vain"
+
+
 def short(name: str, steps: int = 2) -> StageConfig:
     return stage(name, steps=steps, batch_size=2)
 
 
 def test_the_course_ends_in_a_model_that_loads(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
-        weights = bench(paths).train(short(name))
+        weights = bench(paths).train(short(name), watchers=[Reaching()])
         assert weights is not None
         assert weights.exists()
     made = bench(paths)
@@ -208,28 +224,16 @@ def test_stage_1_of_the_paper_runs_and_trains_what_the_paper_says(
 ) -> None:
     base = dict(tiny_model(3, lora_config()).named_parameters())
     warm = Workbench(lora_config(), founded)
-    assert warm.train(short(f"{recipe}/stage1-warm"))
+    assert warm.train(short(f"{recipe}/stage1-warm"), watchers=[Reaching()])
     assert all(".lora_" in name or "semantic_head" in name for name in moved(warm, base))
     begun = {name: value.detach().clone() for name, value in warm.model.named_parameters()}
     whole = Workbench(lora_config(), founded)
-    assert whole.train(short(f"{recipe}/stage1-whole"))
+    assert whole.train(short(f"{recipe}/stage1-whole"), watchers=[Reaching()])
     parts = {name for part in ("residual_head", "fuser", "dit.") for name in base if part in name}
     assert moved(whole, begun) >= {
         name for name in parts if "norm" not in name and "bias" not in name
     }
     assert all(".lora_" in name or not name.startswith("llm.") for name in moved(whole, begun))
-
-
-def test_the_generation_of_stage_3_runs(founded: Paths) -> None:
-    whole = short("paper-main/stage3")
-    alone = replace(
-        whole,
-        mixed=(),
-        starts_from=(),
-        trainable=tuple(group for group in whole.trainable if group != "audio_projector"),
-        weights={name: w for name, w in whole.weights.items() if name != "understanding"},
-    )
-    assert Workbench(lora_config(), founded).train(alone)
 
 
 def test_two_recipes_do_not_share_a_folder_of_runs(founded: Paths) -> None:
@@ -241,7 +245,7 @@ def test_two_recipes_do_not_share_a_folder_of_runs(founded: Paths) -> None:
 
 def test_the_release_runs_in_its_order(founded: Paths) -> None:
     for name in ("release/detokenizer", "release/joint"):
-        assert Workbench(lora_config(), founded).train(short(name))
+        assert Workbench(lora_config(), founded).train(short(name), watchers=[Reaching()])
 
 
 def test_epochs_are_counted_by_the_corpus(founded: Paths) -> None:
@@ -252,36 +256,84 @@ def test_epochs_are_counted_by_the_corpus(founded: Paths) -> None:
     assert written["steps"] == -(-len(made.materials.rows) // 2)
 
 
-def test_a_stage_whose_data_nobody_makes_is_refused_and_says_so(founded: Paths) -> None:
-    with pytest.raises(TrainingError, match="no data source 'understanding'"):
-        Workbench(lora_config(), founded).train(short("paper-main/stage2"))
+def test_a_stage_whose_data_nobody_makes_is_refused_and_says_so(paths: Paths) -> None:
+    with pytest.raises(TrainingError, match="no data source 'films'"):
+        bench(paths).train(replace(short("nano/stage3"), data="films"))
 
 
-def test_two_kinds_of_data_are_learned_from_in_one_run(
-    paths: Paths, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def hearing(paths: Paths, tmp_path: Path) -> Paths:
+    """Paths with a foundation that hears and has fresh LoRA."""
+    save_pretrained(tiny_model(3, hearing_lora()), tiny_tokenizer(), tmp_path / "foundation")
+    return replace(paths, foundation=tmp_path / "foundation")
+
+
+def hearing_lora() -> AudioStoryConfig:
+    return replace(lora_config(), audio_encoder=TINY_EARS)
+
+
+def rows_of(paths: Paths, name: str) -> list[dict[str, float]]:
+    """The numbers of a run, a row a step."""
+    lines = (paths.run(name) / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("recipe", ["paper-main", "paper-appendix"])
+@pytest.mark.parametrize("own", ["stage2", "stage3"])
+def test_stages_2_and_3_of_the_paper_learn_from_sounds_made_and_heard(
+    hearing: Paths, recipe: str, own: str
 ) -> None:
-    words = sources_module.SOURCES["story_texts"]
-    text = sources_module.OBJECTIVES["text"]
+    made = Workbench(hearing_lora(), hearing)
+    before = dict(tiny_model(3, hearing_lora()).named_parameters())
+    whole = replace(short(f"{recipe}/{own}", 8), starts_from=())
+    assert made.train(whole, watchers=[Reaching()])
+    generated = frozenset(name for name in whole.weights if name != "understanding")
+    kinds = [frozenset(row.keys() & whole.weights.keys()) for row in rows_of(hearing, whole.name)]
+    assert set(kinds) == {frozenset({"understanding"}), generated}
+    parts = {".".join(name.split(".")[:2]) for name in moved(made, before)}
+    assert {"audio_encoder.projector", "bridge.fuser", "dit.transformer"} <= parts
 
-    def told(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
-        compute = text.build(model, stage)
-        return lambda *given: {"understanding": compute(*given)["text"]}
 
-    monkeypatch.setitem(sources_module.SOURCES, "understanding", words)
-    understanding = ObjectiveKind(told, frozenset({"understanding"}))
-    monkeypatch.setitem(sources_module.OBJECTIVES, "understanding", understanding)
-    mixed = MixedSource(name="understanding", objective="understanding", ratio=1.0, batch_size=2)
-    made = bench(paths)
-    both = replace(
-        short("nano/dit", 6),
-        trainable=("dit", "llm"),
-        weights={"flow": 1.0, "understanding": 1.0},
-        mixed=(mixed,),
-    )
-    batch_at, losses_of = made.batches(both), made.losses(both)
-    steps = [set(losses_of(batch_at(n), torch.Generator().manual_seed(n))) for n in range(6)]
-    assert {"flow"} in steps
-    assert {"understanding"} in steps
-    before = {name: value.clone() for name, value in made.model.named_parameters()}
-    assert made.train(both)
-    assert {name.partition(".")[0] for name in moved(made, before)} == {"dit", "llm"}
+def test_a_deaf_model_learns_to_hear_in_nanos_stage_2(paths: Paths, tmp_path: Path) -> None:
+    for name in COURSE[:3]:
+        bench(paths).train(short(name))
+    bench(paths).export(tmp_path / "deaf", stages=COURSE[:3], dtype=torch.float32)
+    config = replace(tiny_config(), name="tiny-hearing", audio_encoder=TINY_EARS)
+    made = Workbench(config, replace(paths, runs=tmp_path / "hearing"))
+    drawn = made.model.ears.projector.stem.weight.clone()
+    assert made.train(short("nano/stage2", 6), start=tmp_path / "deaf", watchers=[Reaching()])
+    assert 0 < (made.model.ears.projector.stem.weight - drawn).abs().max() < 0.05
+    made.export(tmp_path / "model", stages=["nano/stage2"], dtype=torch.float32)
+    loaded = from_pretrained(tmp_path / "model")
+    sound = Waveform(np.zeros((1, 8000), np.float32), 8000)
+    assert Answerer(loaded.model, loaded.tokenizer, max_tokens=2).answer(sound, "What is it?")
+
+
+def test_a_run_of_two_kinds_in_two_parts_gives_the_weights_of_one(hearing: Paths) -> None:
+    both = replace(short("nano/stage2", 6), starts_from=())
+    config = hearing_config()
+    whole = Workbench(config, hearing).train(both)
+    assert whole is not None
+    expected, kinds = whole.read_bytes(), [row.keys() for row in rows_of(hearing, both.name)]
+    shutil.rmtree(whole.parent)
+    halves = Workbench(config, hearing)
+    assert halves.train(both, execution=Execution(stop_after_s=0.0)) is None
+    assert Workbench(config, hearing).train(both) == whole
+    assert whole.read_bytes() == expected
+    assert [row.keys() for row in rows_of(hearing, both.name)] == kinds
+
+
+def hearing_config() -> AudioStoryConfig:
+    return replace(tiny_config(), audio_encoder=TINY_EARS)
+
+
+def test_a_step_of_two_kinds_may_be_split(hearing: Paths) -> None:
+    both = replace(short("nano/stage2", 6), starts_from=(), batch_size=4)
+    whole = Workbench(hearing_config(), replace(hearing, runs=hearing.runs / "whole"))
+    parts = Workbench(hearing_config(), replace(hearing, runs=hearing.runs / "parts"))
+    assert whole.train(both)
+    assert parts.train(both, execution=Execution(accumulate=2))
+    rows = [rows_of(made.paths, both.name) for made in (whole, parts)]
+    for one, other in zip(*rows, strict=True):
+        for name in one.keys() - {"seconds", "step_s"}:
+            assert one[name] == pytest.approx(other[name], rel=1e-3, abs=2e-6), name

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from audiostory.data.blocks import collate, packed
 from audiostory.data.stories import IGNORED
-from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.llm import LoraSettings
 from audiostory.train import materials
 from audiostory.train.distributed import Processes, launched, whole
@@ -31,7 +31,7 @@ from audiostory.train.stages import OptimConfig, StageConfig
 from audiostory.train.trainer import Trainer
 from audiostory.train.workbench import Workbench
 from tests.data.test_stories import ROW
-from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 from tests.train.test_workbench import Teacher
 
 STAGE = StageConfig(
@@ -127,13 +127,32 @@ def stage_both_ways(corpus: Path, folder: Path) -> None:
 
 def run_stage(corpus: Path, runs: Path, *, shard: bool = False) -> Path | None:
     """A recipe whose null condition learns, with features that need no weights."""
+    paths = materials.Paths(runs=runs, corpus=corpus)
+    return run_of(stage_called("nano/dit", steps=3, batch_size=4), tiny_config(), paths, shard)
+
+
+def mixed_both_ways(corpus: Path, stories: Path, folder: Path) -> None:
+    """A stage of two kinds of data by replicas, and by shares."""
+    run_mixed(corpus, stories, folder / "replicas")
+    run_mixed(corpus, stories, folder / "shares", shard=True)
+
+
+def run_mixed(corpus: Path, stories: Path, runs: Path, *, shard: bool = False) -> Path | None:
+    """Stage II: some steps hear and do not reach the DiT, the others do not reach the ears."""
+    paths = materials.Paths(runs=runs, corpus=corpus, stories=stories)
+    stage = replace(stage_called("nano/stage2", steps=6, batch_size=3), starts_from=())
+    return run_of(stage, replace(tiny_config(), audio_encoder=TINY_EARS), paths, shard)
+
+
+def run_of(
+    stage: StageConfig, config: AudioStoryConfig, paths: materials.Paths, shard: bool
+) -> Path | None:
+    """A stage with features that need no weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(materials, "FIT_CLIPS", 8)
         patch.setattr(materials.Materials, "teacher", Teacher())
-        bench = Workbench(tiny_config(), materials.Paths(runs=runs, corpus=corpus))
-        stage = stage_called("nano/dit", steps=3, batch_size=4)
         stage = replace(stage, optim=replace(stage.optim, warmup_steps=1))
-        return bench.train(stage, execution=Execution(shard=shard))
+        return Workbench(config, paths).train(stage, execution=Execution(shard=shard))
 
 
 def _main(target: Callable[..., None], arguments: tuple[Any, ...], about: dict[str, str]) -> None:

@@ -34,7 +34,8 @@ StageName = Annotated[
 Size = Annotated[
     str | None,
     typer.Option(
-        help="Size of the model: nano, 3b; the recipe's if not given.", show_default=False
+        help="Size of the model: nano, nano-hearing, 3b; the stage's if not given.",
+        show_default=False,
     ),
 ]
 
@@ -201,7 +202,7 @@ def train(  # noqa: PLR0913 - one parameter per option
 
         from audiostory.train.execution import Execution
         from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of
+        from audiostory.train.recipes.catalogue import recipe_of, size_of
         from audiostory.train.recipes.catalogue import stage as stage_called
         from audiostory.train.sources import check_ready
         from audiostory.train.workbench import Workbench
@@ -210,7 +211,7 @@ def train(  # noqa: PLR0913 - one parameter per option
         handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
         stage, recipe = stage_called(name, steps=steps, batch_size=batch_size), recipe_of(name)
-        config = config_of(size or recipe.size)
+        config = config_of(size or size_of(name))
         if estimate is not None:
             from audiostory.train.memory import planned
 
@@ -263,11 +264,12 @@ def export(
         import torch
 
         from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of
+        from audiostory.train.recipes.catalogue import recipe_of, size_of
         from audiostory.train.workbench import Workbench
 
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
-        bench = Workbench(config_of(size or recipe.size), Paths(runs=runs or runs_of(recipe)))
+        config = config_of(size or size_of(*stage_names))
+        bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         bench.export(output, stages=stage_names, dtype=dtype)
         typer.echo(str(output))
 

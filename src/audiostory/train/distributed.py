@@ -49,11 +49,13 @@ class Processes:
         """Whether this is the one that writes and tells."""
         return self.rank == 0
 
-    def spread(self, module: nn.Module) -> nn.Module:
+    def spread(self, module: nn.Module, *, skips_some: bool = False) -> nn.Module:
         """The module as all processes together train it; its parameters may be other objects then.
 
         Args:
             module: on its device, with the parameters that do not learn frozen.
+            skips_some: whether there are steps that do not reach every parameter that learns, the
+                same ones in all processes; replicas then look for them in every step.
 
         Raises:
             TrainingError: if nothing in it learns.
@@ -66,7 +68,7 @@ class Processes:
             return self._sharded(module)
         return DistributedDataParallel(
             module,
-            find_unused_parameters=True,  # a loss of weight 0 reaches parameters in vain
+            find_unused_parameters=skips_some,
             gradient_as_bucket_view=True,
         )
 

@@ -63,7 +63,9 @@ class MixedObjective:
         splittable = [each for each in objectives if isinstance(each, Splittable)]
         if len(splittable) < len(objectives):
             whole = next(each for each in objectives if not isinstance(each, Splittable))
-            raise TrainingError(f"{type(whole).__name__} cannot be mixed: give it a stage of its own")
+            raise TrainingError(
+                f"{type(whole).__name__} cannot be mixed: give it a stage of its own"
+            )
         return cls(splittable)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Losses:

@@ -8,7 +8,8 @@ losses are means over, and what they are once all is drawn.
 
 Shapes: ``B`` clips, ``N`` samples, ``T`` latent frames, ``C`` latent channels, ``S`` semantic
 tokens, ``D`` bridge width, ``L`` LLM tokens, ``H`` their width, ``V`` vocabulary, ``X`` clips of
-packed stories, ``2`` the markers around T_semantic.
+packed stories, ``2`` the markers around T_semantic; in ``heard_VPE``, ``V`` windows of all sounds
+heard, ``P`` positions of one, ``E`` width of a feature.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from audiostory.data.blocks import CaptionClips, StoryClips
 from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
+from audiostory.data.understanding.questions import Questions
+from audiostory.data.understanding.sequences import RecordingQuestions
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
@@ -24,10 +26,11 @@ from audiostory.train.objective import (
     FlowObjective,
     StoryObjective,
     TextObjective,
+    UnderstandingObjective,
 )
 from audiostory.train.released import ReleasedObjective
-from audiostory.train.stages import StageConfig
 from audiostory.train.splitting import ComputeLosses
+from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import BatchAt
 
 
@@ -43,6 +46,8 @@ class SourceKind:
     """The fields of ``Paths`` it reads."""
     needs_for: Mapping[str, str] = field(default_factory=dict)
     """The one that it reads besides, where a loss of this name is weighed."""
+    is_heard: bool = False
+    """Whether the model needs ears for it."""
 
     def reads(self, stage: StageConfig) -> list[str]:
         """All fields of ``Paths`` that a stage's batches are made from."""
@@ -150,6 +155,19 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     ).batch_at
 
 
+def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Questions about the clips of the corpus, and their answers."""
+    return RecordingQuestions(
+        Questions(materials.heard_rows),
+        materials.heard,
+        num_tokens=materials.model.ears.num_tokens,
+        tokenizer=materials.tokenizer,
+        seed=stage.seed,
+        batch_size=stage.batch_size,
+        sample=SoundSampler(materials.rows).draw,
+    ).batch_at
+
+
 def num_clips(materials: Materials, stage: StageConfig) -> int:
     """Clips of the corpus."""
     return len(materials.rows)
@@ -170,6 +188,7 @@ SOURCES: dict[str, SourceKind] = {
     "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
     "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
     "story_clips": SourceKind(story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}),
+    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True),
 }
 """Kinds of training data, by the names stages use."""
 
@@ -196,6 +215,11 @@ def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses
     return StoryObjective(model, frozenset(wanted), stage.noise_levels)
 
 
+def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """Answers about sounds heard (Eq. 7 and 8)."""
+    return UnderstandingObjective(model)
+
+
 def released_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """The released forward's losses."""
     return ReleasedObjective(model, stage.noise_levels)
@@ -206,6 +230,7 @@ OBJECTIVES: dict[str, ObjectiveKind] = {
     "text": ObjectiveKind(text_objective, frozenset({"text"})),
     "flow": ObjectiveKind(flow_objective, frozenset({"flow"})),
     "story": ObjectiveKind(story_objective, frozenset({"semantic", "token", "flow"}) | TOLD),
+    "understanding": ObjectiveKind(understanding_objective, frozenset({"understanding"})),
     "released": ObjectiveKind(released_objective, frozenset({"semantic", "text", "flow"})),
 }
 """Kinds of losses, by the names stages use."""
@@ -250,6 +275,10 @@ def check_ready(
             "latents and text features are made with nano's codec and teacher only, and "
             f"'{config.name}' has others"
         )
+    if config.audio_encoder is None and any(
+        SOURCES[kind.data].is_heard for kind in kinds if kind.data in SOURCES
+    ):
+        missing.append(f"'{config.name}' has no ears: give a --size with them, nano-hearing or 3b")
     lacking = [f"--{need}" for need in dict.fromkeys(needs) if getattr(paths, need) is None]
     if lacking:
         missing.append(f"give {', '.join(lacking)} (docs/training.md)")

@@ -98,6 +98,9 @@ class StageConfig:
     what the command is given."""
     mixed: tuple[MixedSource, ...] = ()
     """Further kinds of data in the same run."""
+    size: str | None = None
+    """Entry of ``models.audiostory.SIZES``: the size it is meant for, where that is another than
+    the recipe's."""
     seed: int = 0
     """Seeds data order, noise levels and noise."""
     cited: Mapping[str, str] = field(default_factory=dict)

@@ -80,7 +80,10 @@ class Trainer:
         self.model, self.run, self.stage = model, run, run.stage
         self.compute_losses, self.batch_at = compute_losses, batch_at
         self.execution, self.watchers = execution or Execution(), watchers
-        self.losses_of = self.processes.spread(PartLosses(model, compute_losses))
+        # a step of another kind of data, or a loss of weight 0, leaves parameters without gradients
+        skips_some = bool(run.stage.mixed) or not all(run.stage.weights.values())
+        part_losses = PartLosses(model, compute_losses)
+        self.losses_of = self.processes.spread(part_losses, skips_some=skips_some)
         self.groups = {  # looked up again, for spreading may replace them
             group: {name: model.get_parameter(name) for name in parameters}
             for group, parameters in groups.items()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -139,16 +140,21 @@ class Workbench:
     def adopt(self, folder: Path) -> None:
         """Take over a finished model: weights, vocabulary, and the encoder its latents come from.
 
+        A deaf one can learn to hear: ears that it lacks stay as they are.
+
         Raises:
             CheckpointError: if the folder holds no sound model.
             TrainingError: if the model has other sizes, or these runs have begun with another
                 vocabulary or encoder.
         """
         given = from_pretrained(folder)
-        if given.model.config != self.config:
+        config = given.model.config
+        if is_deaf := config.audio_encoder is None:
+            config = replace(config, name=self.config.name, audio_encoder=self.config.audio_encoder)
+        if config != self.config:
             raise TrainingError(f"{folder} holds a '{given.model.config.name}' of other sizes")
         self.materials.adopt(given)
-        self.model.load_state_dict(given.model.state_dict())
+        self.model.load_state_dict(given.model.state_dict(), strict=not is_deaf)
 
     def load(self, names: Sequence[str]) -> None:
         """Take over the weights that earlier runs of these stages left, in this order.

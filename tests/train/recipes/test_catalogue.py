@@ -6,7 +6,7 @@ import pytest
 
 from audiostory.errors import ConfigError
 from audiostory.models.audiostory import GROUPS, SIZES
-from audiostory.train.recipes.catalogue import RECIPES, STAGES, recipe, recipe_of, stage
+from audiostory.train.recipes.catalogue import RECIPES, STAGES, recipe, recipe_of, size_of, stage
 from audiostory.train.sources import OBJECTIVES, SOURCES
 from audiostory.train.workbench import STARTS
 
@@ -24,6 +24,12 @@ def test_a_stage_names_things_that_exist(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recipe_is_meant_for_a_size_there_is(name: str) -> None:
     assert RECIPES[name].size in SIZES
+
+
+def test_a_stage_has_the_size_of_its_recipe_unless_it_names_one() -> None:
+    assert size_of("nano/stage3") == "nano"
+    assert size_of("nano/stage1-whole", "nano/stage2") == "nano-hearing"
+    assert {found.size for found in STAGES.values()} - {None} <= SIZES.keys()
 
 
 def test_what_is_unknown_is_refused_with_what_there_is() -> None:

@@ -38,6 +38,16 @@ def recipe_of(stage_name: str) -> Recipe:
     return recipe(stage_name.rpartition("/")[0] or stage_name)
 
 
+def size_of(*stage_names: str) -> str:
+    """The size that stages of a recipe are meant for: one that a stage names, else the recipe's.
+
+    Raises:
+        ConfigError: naming the recipes or stages there are.
+    """
+    own = (stage(name).size for name in stage_names)
+    return next((size for size in own if size), recipe_of(stage_names[0]).size)
+
+
 def stage(name: str, *, steps: int | None = None, batch_size: int | None = None) -> StageConfig:
     """The stage called ``name``, with its length or batch size replaced where given.
 

@@ -2,14 +2,15 @@
 
 In this order: codec, llm and dit (independent of each other: they take the places of the
 release's VAE, Qwen2.5 and TangoFlux), then the paper's stages, with a step between in which the
-DiT alone gets used to the bridge. All values are our choice.
+DiT alone gets used to the bridge. The shipped model is deaf; Stage II, which hears, is a branch of
+its own. All values are our choice, but where a source is cited.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from audiostory.train.stages import OptimConfig, Recipe, StageConfig
+from audiostory.train.stages import MixedSource, OptimConfig, Recipe, StageConfig
 
 SHORT_RUN = OptimConfig(betas=(0.9, 0.98), warmup_steps=50, final_rate=0.1, ema_decay=0.995)
 """What runs of the LLM share that last some hundreds of steps; each has a rate of its own."""
@@ -102,6 +103,25 @@ NANO_WHOLE = replace(
 )
 """Eq. 6: all of the bridge and the DiT on single sounds (Stage I-Whole)."""
 
+NANO_STAGE_2 = replace(
+    NANO_WHOLE,
+    name="nano/stage2",
+    size="nano-hearing",
+    starts_from=("nano/stage1-whole",),
+    trainable=(*NANO_WHOLE.trainable, "audio_projector"),
+    weights={**NANO_WHOLE.weights, "understanding": 1.0},
+    optim=replace(NANO_WHOLE.optim, group_rates={"semantic_head": 1e-3, "audio_projector": 1e-3}),
+    steps=1_200,
+    batch_size=16,
+    mixed=(MixedSource(name="understanding", objective="understanding", ratio=2.0, batch_size=32),),
+    cited={
+        "objective": "Eq. 7",
+        "mixed.understanding.ratio": "Sec. 5.1: understanding and generation 2 : 1; App. A: 1 : 2",
+    },
+)
+"""Eq. 7: Stage I-Whole goes on, and half of the steps ask about clips heard; no shipped weights
+come from it."""
+
 NANO_STORY = StageConfig(
     name="nano/stage3",
     objective="story",
@@ -128,6 +148,7 @@ NANO = Recipe(
         NANO_STORY_WARM,
         NANO_BRIDGED,
         NANO_WHOLE,
+        NANO_STAGE_2,
         NANO_STORY,
     ),
 )
