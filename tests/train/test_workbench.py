@@ -303,8 +303,16 @@ def test_a_deaf_model_learns_to_hear_in_nanos_stage_2(paths: Paths, tmp_path: Pa
     drawn = made.model.ears.projector.stem.weight.clone()
     assert made.train(short("nano/stage2", 6), start=tmp_path / "deaf", watchers=[Reaching()])
     assert 0 < (made.model.ears.projector.stem.weight - drawn).abs().max() < 0.05
-    made.export(tmp_path / "model", stages=["nano/stage2"], dtype=torch.float32)
+    joined = Workbench(config, made.paths)
+    joined.export(
+        tmp_path / "model",
+        stages=["nano/stage2"],
+        dtype=torch.float32,
+        start=tmp_path / "deaf",
+    )
     loaded = from_pretrained(tmp_path / "model")
+    for name, value in made.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], value), name
     sound = Waveform(np.zeros((1, 8000), np.float32), 8000)
     assert Answerer(loaded.model, loaded.tokenizer, max_tokens=2).answer(sound, "What is it?")
 

@@ -256,6 +256,10 @@ def export(
     *,
     runs: RunFolder = None,
     size: Size = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="The finished model that these runs began with."),
+    ] = None,
     half: Annotated[bool, typer.Option(help="Store half-precision weights.")] = True,
     debug: Debug = False,
 ) -> None:
@@ -270,7 +274,8 @@ def export(
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
         config = config_of(size or size_of(*stage_names))
         bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
-        bench.export(output, stages=stage_names, dtype=dtype)
+        begun = None if start is None else resolve_model(start)
+        bench.export(output, stages=stage_names, dtype=dtype, start=begun)
         typer.echo(str(output))
 
 

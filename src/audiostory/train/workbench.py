@@ -209,8 +209,28 @@ class Workbench:
         trainer.processes.wait()
         return path
 
-    def export(self, folder: Path, *, stages: Sequence[str], dtype: torch.dtype) -> None:
-        """Join the weights of runs into a model folder (``checkpoint.save_pretrained``)."""
+    def export(
+        self,
+        folder: Path,
+        *,
+        stages: Sequence[str],
+        dtype: torch.dtype,
+        start: Path | None = None,
+    ) -> None:
+        """Join the weights of runs into a model folder (``checkpoint.save_pretrained``).
+
+        Args:
+            folder: where it goes.
+            stages: whose weights, later over earlier ones.
+            dtype: of what is stored.
+            start: the finished model that these runs began with, for what they did not train.
+
+        Raises:
+            TrainingError: as ``load`` and ``adopt``.
+            CheckpointError: if ``start`` holds no sound model.
+        """
+        if start is not None:
+            self.adopt(start)
         self.load(stages)
         save_pretrained(self.model, self.materials.tokenizer, folder, dtype=dtype)
 
