@@ -34,6 +34,7 @@ def test_recipes_are_listed_with_their_stages() -> None:
         assert name in told
     assert "25 epochs" in told
     assert "6800 steps" in told
+    assert re.search(r"nano/stage2 .*  size nano-hearing\n", told)
 
 
 def test_a_stage_is_shown_with_where_its_values_come_from() -> None:

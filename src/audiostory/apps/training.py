@@ -85,6 +85,7 @@ def listed(recipe: Recipe) -> list[str]:
         *(
             f"  {stage.name:<28} {length(stage):>13}  batch {stage.batch_size:>3}"
             f"  trains {', '.join(stage.trainable)}"
+            f"{f'  size {stage.size}' if stage.size else ''}"
             for stage in recipe.stages
         ),
     ]
