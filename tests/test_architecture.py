@@ -23,7 +23,10 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 HEAVY = {"torch", "transformers", "diffusers", "peft", "scipy", "pyloudnorm"}
 """Core packages that take seconds to import."""
-EXTRAS = {"ray", "accelerate", "tensorboard", "matplotlib", "sklearn", "gradio", "fastapi", "wandb"}
+EXTRAS = {
+    *("ray", "accelerate", "tensorboard", "matplotlib", "sklearn", "gradio", "fastapi", "wandb"),
+    "fluidsynth",
+}
 FORBIDDEN = {"torchaudio", "torchvision", "torchcodec", "librosa", "xformers", "flash_attn"}
 
 

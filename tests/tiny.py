@@ -5,13 +5,16 @@ Its sound is meaningless but never silent, and depends on every input: nothing s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import torch
 
+from audiostory.models.audio_encoder import AudioEncoderConfig
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.bridge import BridgeConfig
 from audiostory.models.codec import NanoCodecConfig
+from audiostory.models.codec_ears import CodecEarsConfig
 from audiostory.models.dit import DitConfig
 from audiostory.models.flow import FlowConfig
 from audiostory.models.llm import LlmConfig
@@ -78,6 +81,37 @@ def tiny_config() -> AudioStoryConfig:
         ),
         bridge_context="clip",
     )
+
+
+TINY_EARS = CodecEarsConfig(
+    sample_rate_hz=8000,
+    hop=640,
+    latent_channels=8,
+    window_frames=10,
+    num_tokens=5,
+    width=16,
+    num_blocks=1,
+    llm_width=32,
+)
+"""Ears that hear through the tiny codec: windows of 0.8 s, five tokens each."""
+TINY_WHISPER = AudioEncoderConfig(
+    width=8,
+    num_layers=1,
+    num_heads=2,
+    intermediate_size=16,
+    num_mels=6,
+    max_positions=10,
+    num_tokens=4,
+    llm_width=32,
+)
+"""Whisper's ears: windows of 0.2 s, four tokens each."""
+
+
+def hearing_model(
+    ears: AudioEncoderConfig | CodecEarsConfig = TINY_EARS, seed: int = 0
+) -> AudioStoryModel:
+    """The tiny model with ears."""
+    return tiny_model(seed, replace(tiny_config(), audio_encoder=ears))
 
 
 def tiny_model(seed: int = 0, config: AudioStoryConfig | None = None) -> AudioStoryModel:

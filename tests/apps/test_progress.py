@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from audiostory.apps.progress import show, tell
+from audiostory.apps.progress import TrainingBar, show, tell
 from audiostory.audio.loudness import normalize
 from audiostory.audio.waveform import silence
 from audiostory.generate.narration import (
@@ -54,3 +55,16 @@ def test_the_steps_are_shown_and_the_narration_comes_back(plan):
     screen = Console(file=io.StringIO(), width=120)
     assert show(steps, screen) is steps[-1]
     assert "rain" in screen.file.getvalue()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_run_has_a_bar_on_terminals_only(is_terminal):
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
+    bar = TrainingBar(console)
+    stage = SimpleNamespace(name="nano/dit", steps=40)
+    bar.stepped(SimpleNamespace(stage=stage, step=3))
+    bar.logged({"total": 0.25})
+    bar.bars.refresh()
+    bar.finished(SimpleNamespace())
+    told = console.file.getvalue()
+    assert ("3/40" in told, "loss 0.25" in told) == (is_terminal, is_terminal)

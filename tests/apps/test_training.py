@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,18 +28,64 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def test_recipes_are_listed_shown_and_compared() -> None:
-    assert "nano/stage3" in run("recipes").stdout
-    assert "weights: {'flow': 1.0}" in run("recipes", "nano/dit").stdout
-    compared = run("recipes", "nano/stage1-warm", "nano/stage3").stdout
-    assert "trainable" in compared
-    assert "objective" not in compared
+def test_recipes_are_listed_with_their_stages() -> None:
+    told = run("recipes").stdout
+    for name in ("paper-main", "paper-appendix", "release", "nano", "nano/stage3"):
+        assert name in told
+    assert "25 epochs" in told
+    assert "6800 steps" in told
+    assert re.search(r"nano/stage2 .*  size nano-hearing\n", told)
 
 
-def test_an_unknown_recipe_names_the_known_ones() -> None:
-    told = run("recipes", "nano/voice")
+def test_a_stage_is_shown_with_where_its_values_come_from() -> None:
+    told = run("recipes", "paper-main/stage1-whole").stdout
+    assert re.search(r"weights.flow: 0.2 +\[Eq. 6 with lambda_2 = 0.2", told)
+    assert re.search(r"optim.betas: 0.9, 0.95 +\[our choice\]", told)
+    assert "[" not in run("recipes", "nano/dit").stdout
+
+
+def test_a_recipe_is_shown_stage_by_stage() -> None:
+    told = run("recipes", "paper-appendix").stdout
+    assert "Qwen2.5-VL-3B-Instruct" in told
+    assert told.index("paper-appendix/stage1-warm") < told.index("paper-appendix/stage3\n")
+
+
+def test_two_stages_are_compared_field_by_field() -> None:
+    told = run("recipes", "nano/stage1-warm", "nano/stage3").stdout
+    assert "  batch_size: 48 | 8\n" in told
+    assert "objective" not in told
+    assert "no difference" in run("recipes", "nano/dit", "nano/dit").stdout
+
+
+def test_two_recipes_are_compared_stage_by_stage() -> None:
+    told = run("recipes", "paper-main", "paper-appendix").stdout
+    assert "stage1-whole\n  weights.semantic: 1 | 5\n" in told
+    assert "mixed.understanding.ratio: 2 | 0.5" in told
+    assert "starts_from" not in told
+
+
+def test_an_unknown_recipe_or_stage_names_the_known_ones() -> None:
+    for words, known in (
+        (("recipes", "tune"), "paper-main"),
+        (("recipes", "nano/voice"), "nano/codec"),
+        (("recipes", "nano", "nano/dit"), "no recipe 'nano/dit'"),
+        (("train", "nano/voice"), "nano/codec"),
+    ):
+        told = run(*words)
+        assert told.exit_code == 2
+        assert known in " ".join(told.stderr.split())
+
+
+def test_a_stage_of_the_paper_says_all_it_lacks_without_making_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = run("train", "paper-main/stage1-warm", "--size", "3b")
     assert told.exit_code == 2
-    assert "nano/codec" in told.stderr
+    said = " ".join(told.stderr.split())
+    assert "give --foundation, --corpus, --teacher" in said
+    assert "'3b' has others" in said
+    assert not list(tmp_path.iterdir())
 
 
 def test_composed_stories_are_trained_on_and_exported(
@@ -76,3 +123,24 @@ def test_a_size_there_is_none_of_is_told(runs: Path) -> None:
     told = run("train", "nano/llm", "--runs", runs, "--size", "huge")
     assert told.exit_code == 2
     assert "nano" in told.stderr
+
+
+def test_a_plan_is_told_without_any_material() -> None:
+    told = run("train", "nano/stage3", "--size", "3b", "--shard", "--estimate", 16)
+    assert told.exit_code == 0, told.stderr
+    assert "of memory in each process" in told.stdout
+
+
+def test_an_execution_reaches_the_run(tmp_path: Path, runs: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    given = ("--runs", runs, "--size", "tiny", "--corpus", corpus, "--steps", 1, "--batch-size", 2)
+    done = run("train", "nano/codec", *given, "--tensorboard")
+    assert done.exit_code == 0, done.stderr
+    assert list((runs / "codec" / "tensorboard").iterdir())
+    assert (runs / "codec" / "losses.png").exists()
+    again = run("train", "nano/codec", *given[:-4], "--steps", 2, "--accumulate", 2)
+    assert again.exit_code == 2
+    assert "another schedule" in again.stderr
+    fresh = ("--runs", runs.parent / "fresh", *given[2:])
+    refused = run("train", "nano/codec", *fresh, "--accumulate", 2)
+    assert "cannot be split" in refused.stderr

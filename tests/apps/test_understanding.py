@@ -8,10 +8,12 @@ from audiostory.data.sets.clotho import load_clotho
 from audiostory.data.sets.clotho_aqa import load_clotho_aqa
 from audiostory.evaluate.understanding.bill import Bill, bill_beside
 from audiostory.evaluate.understanding.predictions import read_predictions
+from audiostory.models.model_folder import save_pretrained
 from tests.chat_server import Reply, chat_server
 from tests.data.sets.files import write_sound, write_text
 from tests.data.sets.test_clotho import LIST
 from tests.data.sets.test_clotho_aqa import BIRD, DOGS, HEAD, RAIN
+from tests.tiny import hearing_model, tiny_tokenizer
 
 
 @pytest.fixture
@@ -222,7 +224,8 @@ def test_another_model_does_not_go_on_with_the_file(questions, server):
 @pytest.mark.parametrize(
     ("system", "item_set", "told"),
     [
-        ("nano", "clotho-aqa", "no way from sound to text yet"),
+        ("nano", "clotho-aqa", "has no audio_encoder: take a model with ears"),
+        ("nanno", "clotho-aqa", "chat models that hear are gemini:MODEL, openai:MODEL"),
         ("openai:m@http://127.0.0.1:9", "clotho?choice=all", "captioned once"),
         ("openai:m@http://127.0.0.1:9", "nano-stories?x=1", "no option x"),
         ("openai:m@http://127.0.0.1:9", "clothoaqa", "no test set 'clothoaqa'"),
@@ -234,6 +237,23 @@ def test_what_cannot_be_asked_is_told(questions, system, item_set, told):
     )
     assert found.exit_code == 2
     assert told in " ".join(found.stderr.split())
+
+
+def test_a_checkpoint_with_ears_is_asked_and_costs_nothing(questions, prices):
+    folder, path = questions / "model", questions / "said.jsonl"
+    save_pretrained(hearing_model(), tiny_tokenizer(), folder)
+    words = (folder, "--set", "clotho-aqa", "--corpus", questions, "-o", path)
+    assert "costs nothing" in understand(*words, "--prices", prices).stderr
+    assert "3 questions to ask (0 more" in understand(*words, "--estimate").stderr
+    told = understand(*words)
+    assert told.exit_code == 0, told.output
+    assert "answers of this run were cut at 96 tokens" in told.stdout
+    asked, said = read_predictions(path)
+    assert asked.system.startswith("tiny ")
+    assert len(said) == 3
+    again = understand(*words)
+    assert "0 questions to ask (3 more are answered already)" in again.stderr
+    assert call(path, "--corpus", questions).exit_code == 0
 
 
 def test_a_file_is_scored_on_its_own_set_alone(questions):

@@ -11,6 +11,7 @@ import torch
 from audiostory.data.manifest import StoryRow
 from audiostory.data.stories import (
     IGNORED,
+    TERMS,
     StoryFile,
     StoryTexts,
     pad,
@@ -43,6 +44,22 @@ def test_the_ids_spell_prompt_and_story() -> None:
     assert tokenizer.decode(sequence.ids) == prompt_of(ROW) + render(story_of(ROW), tokens)
 
 
+def test_every_supervised_token_belongs_to_a_term_of_the_reasoning_loss() -> None:
+    tokenizer = tiny_tokenizer()
+    sequence = text_sequence(ROW, tokenizer, tiny_config().tokens)
+    is_chosen = [label != IGNORED for label in sequence.labels]
+    assert is_chosen == [term != IGNORED for term in sequence.terms]
+    parts = {
+        name: tokenizer.decode(
+            [i for i, t in zip(sequence.ids, sequence.terms, strict=True) if t == n]
+        )
+        for n, name in enumerate(TERMS)
+    }
+    assert parts["event_count"].startswith("2")
+    assert parts["content"].startswith("Rain and a dog.\n6.5")
+    assert parts["caption"] == "Rain falling softly<timestamp>A dog barking close by<timestamp>"
+
+
 def test_only_what_the_model_chooses_is_supervised() -> None:
     tokenizer, tokens = tiny_tokenizer(), tiny_config().tokens
     sequence = text_sequence(ROW, tokenizer, tokens)
@@ -62,7 +79,7 @@ def test_only_what_the_model_chooses_is_supervised() -> None:
 def test_padding_is_not_supervised() -> None:
     tokenizer, tokens = tiny_tokenizer(), tiny_config().tokens
     sequence = text_sequence(ROW, tokenizer, tokens)
-    short = type(sequence)(sequence.ids[:5], sequence.labels[:5])
+    short = type(sequence)(sequence.ids[:5], sequence.labels[:5], sequence.terms[:5])
     batch = pad([sequence, short])
     assert batch["ids_BL"].shape == batch["labels_BL"].shape == (2, len(sequence.ids))
     assert (batch["labels_BL"][1, 5:] == IGNORED).all()

@@ -235,7 +235,7 @@ def unified_train(case: Case, compare: Comparison) -> None:
             "mid/fused_with_duration": with_duration(model, condition, batch["duration_B"]),
         },
     )
-    losses = objective.losses(batch, noise_BTC, sigma_B)
+    losses = objective.losses({**batch, "noise_BTC": noise_BTC, "sigma_B": sigma_B})
     total = sum(weight * losses[name] for name, weight in stage_weights(case.about).items())
     assert isinstance(total, Tensor)
     for name, loss in {

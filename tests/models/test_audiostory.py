@@ -10,7 +10,6 @@ from audiostory.models.audiostory import (
     GROUPS,
     NANO,
     SIZES,
-    THREE_B,
     AudioStoryConfig,
     AudioStoryModel,
 )
@@ -58,13 +57,13 @@ def test_the_same_seed_gives_the_same_model():
     )
 
 
-@pytest.mark.parametrize("config", [NANO, THREE_B, tiny_config()], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [*SIZES.values(), tiny_config()], ids=lambda c: c.name)
 def test_every_size_survives_json(config):
     assert from_json(AudioStoryConfig, to_json(config)) == config
 
 
 def test_sizes_go_by_their_names():
-    assert [SIZES[name].name for name in SIZES] == list(SIZES) == ["nano", "3b"]
+    assert [SIZES[name].name for name in SIZES] == list(SIZES) == ["nano", "nano-hearing", "3b"]
 
 
 def test_nano_fits_its_budget_at_half_precision():

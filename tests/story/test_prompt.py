@@ -3,7 +3,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiostory.story.prompt import chat_prompt, instruction_text, without_markers
+from audiostory.story.prompt import (
+    asked,
+    chat_prompt,
+    heard_opening,
+    instruction_text,
+    without_markers,
+)
 from audiostory.story.stated import stated_duration
 from audiostory.story.tokens import MARKER, SpecialTokens
 from audiostory.story.types import Instruction
@@ -21,11 +27,23 @@ def test_prompt_is_the_one_of_the_release():
     )
 
 
+def test_sounds_heard_stand_before_the_words_one_placeholder_a_token():
+    assert chat_prompt("Go on.", num_heard=2) == (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        "<video_padding><video_padding>\nGo on.<|im_end|>\n<|im_start|>assistant\n<|think|>"
+    )
+
+
+def test_a_question_is_answered_without_a_think_block():
+    prompt = heard_opening(1) + asked("What is it?")
+    assert prompt.endswith("<video_padding>\nWhat is it?<|im_end|>\n<|im_start|>assistant\n")
+
+
 def test_total_is_added_once():
-    asked = Instruction(text="  A storm passes. ", duration_s=30)
-    assert instruction_text(asked) == "A storm passes. The total duration is 30.0 seconds."
-    again = Instruction(text=instruction_text(asked), duration_s=30)
-    assert instruction_text(again) == instruction_text(asked)
+    storm = Instruction(text="  A storm passes. ", duration_s=30)
+    assert instruction_text(storm) == "A storm passes. The total duration is 30.0 seconds."
+    again = Instruction(text=instruction_text(storm), duration_s=30)
+    assert instruction_text(again) == instruction_text(storm)
 
 
 def test_markers_are_spelled_as_mere_characters():

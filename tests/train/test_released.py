@@ -61,6 +61,14 @@ def test_the_generator_alone_decides_the_draws():
     assert torch.equal(first["text"], other["text"])
 
 
+def test_noise_levels_are_drawn_as_told_or_as_the_model_does():
+    model = model_of()
+    flows = [ReleasedObjective(model, name)(batch(), rng())["flow"] for name in (None, "uniform")]
+    same = ReleasedObjective(model, model.config.flow.noise_levels)(batch(), rng())["flow"]
+    assert torch.equal(flows[0], same)
+    assert not torch.equal(flows[0], flows[1])
+
+
 def test_the_flow_loss_reaches_the_llm_through_both_heads():
     model = model_of()
     ReleasedObjective(model)(batch(), rng())["flow"].backward()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import secrets
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +14,13 @@ import pytest
 import torch
 from torch import nn
 
-from audiostory.errors import TrainingError
+from audiostory.errors import OutputError, TrainingError
 from audiostory.models.seeding import seeded
+from audiostory.train.execution import Execution
+from audiostory.train.run_folder import Run
 from audiostory.train.stages import OptimConfig, StageConfig
-from audiostory.train.trainer import Run, Trainer, rate_at
+from audiostory.train.trainer import Trainer, dropout_generator
+from tests.train import tiny_run
 
 STAGE = StageConfig(
     name="line",
@@ -25,7 +33,13 @@ STAGE = StageConfig(
 )
 
 
-def trainer(folder: Path, stage: StageConfig = STAGE, *, target: float = 3.0) -> Trainer:
+def trainer(
+    folder: Path,
+    stage: StageConfig = STAGE,
+    *,
+    target: float = 3.0,
+    execution: Execution | None = None,
+) -> Trainer:
     with seeded(torch.Generator().manual_seed(0)):
         line = nn.Linear(2, 1)
 
@@ -38,7 +52,9 @@ def trainer(folder: Path, stage: StageConfig = STAGE, *, target: float = 3.0) ->
         wanted = target * batch["x"].sum(1) + noise
         return {"error": (line(batch["x"])[:, 0] - wanted).square().mean()}
 
-    return Trainer({"line": dict(line.named_parameters())}, losses, batch_at, Run(folder, stage))
+    groups = {"line": dict(line.named_parameters())}
+    run = Run(folder, stage, tiny_run.ALONE)
+    return Trainer(line, groups, losses, batch_at, run, execution=execution)
 
 
 def weights(trained: Trainer) -> torch.Tensor:
@@ -53,7 +69,7 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(tmp_path
         part.resume()
         for _ in range(6):
             part.train_step(part.batch_at(part.step))
-        part.run.save(part.state())
+        part.save()
     assert part.step == whole.step
     assert torch.equal(weights(part), weights(whole))
     assert all(
@@ -75,7 +91,7 @@ def test_the_loss_falls(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     good = trainer(tmp_path)
     good.train_step(good.batch_at(0))
-    good.run.save(good.state())
+    good.save()
     bad = trainer(tmp_path, target=float("nan"))
     bad.resume()
     with pytest.raises(TrainingError, match="step 1"):
@@ -85,25 +101,142 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_pat
     assert again.step == 1
 
 
-def test_a_checkpoint_of_another_stage_is_refused(tmp_path: Path) -> None:
+def test_a_gradient_that_is_no_number_is_named_before_it_reaches_the_weights(
+    tmp_path: Path,
+) -> None:
+    bad = trainer(tmp_path)
+    compute = bad.compute_losses
+
+    def spoilt(batch, generator):
+        losses = compute(batch, generator)
+        losses["error"].register_hook(lambda gradient: gradient * float("inf"))
+        return losses
+
+    bad.losses_of.compute_losses = spoilt
+    before = weights(bad)
+    with pytest.raises(TrainingError, match="gradient of 'line' .*weight.* at step 0"):
+        bad.train()
+    assert torch.equal(weights(bad), before)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     run = trainer(tmp_path)
-    run.run.save({"step": torch.tensor(3)})
-    with pytest.raises(TrainingError, match="another stage"):
+    run.run.save(3, {"step": torch.tensor(3), "model/weight": torch.zeros(1, 5)})
+    with pytest.raises(TrainingError, match="another model"):
         run.resume()
 
 
-def test_rates_rise_then_fall() -> None:
-    optim = OptimConfig(warmup_steps=10, final_rate=0.1)
-    rates = [rate_at(step, 100, optim) for step in range(100)]
-    assert rates.index(max(rates)) in (9, 10)
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[-1] == pytest.approx(0.1, abs=0.01)
+def test_a_checkpoint_of_another_schedule_is_refused(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.save()
+    optim = replace(STAGE.optim, warmup_steps=3)
+    longer = trainer(tmp_path, replace(STAGE, steps=24, optim=optim))
+    told = "optim.warmup_steps is 2 there and 3 here; steps is 12 there and 24 here"
+    with pytest.raises(TrainingError, match=told):
+        longer.resume()
+
+
+def test_a_run_killed_at_any_step_ends_bit_for_bit_where_another_does(tmp_path: Path) -> None:
+    whole = trainer(tmp_path / "whole", execution=Execution(save_every_s=0))
+    whole.train()
+    stopped = trainer(tmp_path / "stopped", execution=Execution(stop_after_s=0))
+    stopped.train()
+    assert stopped.step == 1
+    again = trainer(tmp_path / "stopped")
+    again.resume()
+    again.train()
+    assert torch.equal(weights(again), weights(whole))
+    assert [row["step"] for row in again.run.rows()] == list(range(1, 13))
+
+
+@pytest.mark.slow
+def test_after_kill_9_the_weights_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    execution = Execution(save_every_s=0)
+    kept = tmp_path / "killed"
+    running = tiny_run.started(tiny_run.run_alone, kept, execution)
+    wanted = 2 + secrets.randbelow(5)
+    metrics = kept / "metrics.jsonl"
+    while not metrics.exists() or metrics.read_text().count("\n") < wanted:
+        assert running.is_alive()
+        time.sleep(0.001)
+    os.kill(running.pid, signal.SIGKILL)
+    running.join()
+    assert running.exitcode == -signal.SIGKILL
+    whole = tiny_run.trainer(tmp_path / "whole", tiny_run.LORA)
+    whole.train()
+    resumed = tiny_run.trainer(kept, tiny_run.LORA)
+    assert resumed.resume()
+    assert 0 < resumed.step < tiny_run.LORA.steps
+    resumed.train()
+    for name, value in resumed.state().items():
+        assert torch.equal(value, whole.state()[name]), name
+
+
+def test_dropout_is_drawn_anew_at_every_step_and_in_every_part() -> None:
+    drawn = {
+        int(dropout_generator(0, step, part).initial_seed()) for step in (0, 1) for part in (0, 1)
+    }
+    assert len(drawn) == 4
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_parts_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path, accumulate: int) -> None:
+    whole = tiny_run.trainer(tmp_path)
+    parts = tiny_run.trainer(tmp_path, execution=Execution(accumulate=accumulate))
+    expected, found = whole.backward(whole.batch_at(0)), parts.backward(parts.batch_at(0))
+    assert found == pytest.approx(expected, rel=1e-5)
+    for name, value in whole.parameters.items():
+        torch.testing.assert_close(parts.parameters[name].grad, value.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_the_whole_in_bfloat16_is_near_the_whole(tmp_path: Path) -> None:
+    exact, rough = (
+        tiny_run.trainer(tmp_path),
+        tiny_run.trainer(tmp_path, execution=Execution(bf16=True)),
+    )
+    expected, found = exact.train_step(exact.batch_at(0)), rough.train_step(rough.batch_at(0))
+    assert found != expected
+    assert found["total"] == pytest.approx(expected["total"], rel=0.03)
+    assert all(value.dtype is torch.float32 for value in rough.state().values() if value.ndim)
+
+
+def test_a_full_disk_keeps_the_run_at_its_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path)
+    run.train_step(run.batch_at(0))
+    run.save()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        OutputError, match="No space left on device; .*000000001 is whole.*make room"
+    ):
+        run.train()
+    monkeypatch.undo()
+    again = trainer(tmp_path)
+    assert again.resume()
+    assert again.step == 1
+
+
+def test_a_worker_that_dies_is_told_with_the_way_out(tmp_path: Path) -> None:
+    run = trainer(tmp_path, execution=Execution(num_workers=1))
+
+    def dying(step: int) -> dict[str, torch.Tensor]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+    run.batch_at = dying
+    with pytest.raises(TrainingError, match="died at step 0 .*fewer --workers"):
+        run.train()
 
 
 def test_a_weight_of_zero_leaves_the_gradients_unchanged(tmp_path: Path) -> None:
     with_other = trainer(tmp_path / "a")
     compute = with_other.compute_losses
-    with_other.compute_losses = lambda batch, generator: {
+    with_other.losses_of.compute_losses = lambda batch, generator: {
         **(losses := compute(batch, generator)),
         "other": 100 * losses["error"],
     }
@@ -114,8 +247,8 @@ def test_a_weight_of_zero_leaves_the_gradients_unchanged(tmp_path: Path) -> None
 
 
 def test_worker_processes_change_no_number(tmp_path: Path) -> None:
-    alone, helped = trainer(tmp_path / "a"), trainer(tmp_path / "b")
-    helped.num_workers = 2
+    alone = trainer(tmp_path / "a")
+    helped = trainer(tmp_path / "b", execution=Execution(num_workers=2))
     alone.train()
     helped.train()
     assert torch.equal(weights(alone), weights(helped))

@@ -1,29 +1,41 @@
-"""The whole course in miniature: every recipe runs, resumes, and ends in a model that loads."""
+"""The whole course in miniature: every stage runs, resumes, and ends in a model that loads."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
+from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.errors import CheckpointError, TrainingError
-from audiostory.models.model_folder import from_pretrained
+from audiostory.generate.answering import Answerer
+from audiostory.models.audiostory import AudioStoryConfig
+from audiostory.models.llm import LoraSettings
+from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.train import materials as materials_module
+from audiostory.train.execution import Execution
 from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
 from audiostory.train.objective import read_blocks
-from audiostory.train.recipes import RECIPES, recipe
+from audiostory.train.recipes.catalogue import stage
+from audiostory.train.recipes.nano import NANO
 from audiostory.train.stages import StageConfig
+from audiostory.train.trainer import Trainer
 from audiostory.train.workbench import Workbench
 from tests.data.corpus import write_corpus
 from tests.released_folder import write_tangoflux
-from tests.tiny import tiny_config
+from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
-COURSE = tuple(RECIPES)
+COURSE = tuple(stage.name for stage in NANO.stages if stage.size is None)
 
 
 class Teacher(torch.nn.Module):
@@ -55,17 +67,31 @@ def bench(paths: Paths) -> Workbench:
     return Workbench(tiny_config(), paths)
 
 
+class Reaching:
+    """Makes sure that some step has reached every parameter that learns."""
+
+    def stepped(self, trainer: Trainer) -> None:
+        pass
+
+    def logged(self, row: Mapping[str, float]) -> None:
+        pass
+
+    def finished(self, trainer: Trainer) -> None:
+        missed = [k for k, v in trainer.parameters.items() if not trainer.optimizer.state.get(v)]
+        assert not missed, f"{trainer.stage.name} trains {missed} in vain"
+
+
 def short(name: str, steps: int = 2) -> StageConfig:
-    return recipe(name, steps=steps, batch_size=2)
+    return stage(name, steps=steps, batch_size=2)
 
 
 def test_the_course_ends_in_a_model_that_loads(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
-        weights = bench(paths).train(short(name))
+        weights = bench(paths).train(short(name), watchers=[Reaching()])
         assert weights is not None
         assert weights.exists()
     made = bench(paths)
-    made.export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    made.export(tmp_path / "model", stages=COURSE, dtype=torch.float32)
     loaded = from_pretrained(tmp_path / "model").model
     assert torch.equal(loaded.codec.axes_PC, made.model.codec.axes_PC)
     assert torch.equal(loaded.bridge.null_condition, made.model.bridge.null_condition)
@@ -119,10 +145,9 @@ def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:
     whole = bench(paths).train(short("nano/dit", 4))
     assert whole is not None
     expected = whole.read_bytes()
-    for path in whole.parent.iterdir():
-        path.unlink()
+    shutil.rmtree(whole.parent)
     halves = bench(paths)
-    assert halves.train(short("nano/dit", 4), stop_after_s=0.0) is None
+    assert halves.train(short("nano/dit", 4), execution=Execution(stop_after_s=0.0)) is None
     assert bench(paths).train(short("nano/dit", 4)) == whole
     assert whole.read_bytes() == expected
 
@@ -140,7 +165,7 @@ def test_weights_of_another_size_are_refused(paths: Paths) -> None:
         Workbench(larger, paths).load(("nano/llm",))
 
 
-def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:
+def test_a_stage_without_its_materials_says_which_option_gives_them(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="--corpus"):
         bench(Paths(runs=tmp_path)).train(short("nano/codec"))
 
@@ -148,7 +173,7 @@ def test_a_recipe_without_its_materials_says_which_option_gives_them(tmp_path: P
 def test_a_finished_model_can_be_trained_further_elsewhere(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
         bench(paths).train(short(name))
-    bench(paths).export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    bench(paths).export(tmp_path / "model", stages=COURSE, dtype=torch.float32)
     begun = from_pretrained(tmp_path / "model").model
     further = replace(paths, runs=tmp_path / "further")
     made = bench(further)
@@ -164,7 +189,7 @@ def test_a_finished_model_can_be_trained_further_elsewhere(paths: Paths, tmp_pat
 def test_runs_do_not_mix_two_models(paths: Paths, tmp_path: Path) -> None:
     for name in COURSE:
         bench(paths).train(short(name))
-    bench(paths).export(tmp_path / "model", recipes=COURSE, dtype=torch.float32)
+    bench(paths).export(tmp_path / "model", stages=COURSE, dtype=torch.float32)
     (paths.runs / "tokenizer.json").write_text("another")
     with pytest.raises(TrainingError, match="fresh --runs folder"):
         bench(paths).train(short("nano/llm"), start=tmp_path / "model")
@@ -175,3 +200,148 @@ def test_a_tangoflux_of_another_size_is_refused_before_training(paths: Paths) ->
     with pytest.raises(CheckpointError, match="the DiT of .* does not fit"):
         bench(paths).train(short("nano/dit"), tangoflux=folder)
     assert not (paths.runs / "dit" / "weights.safetensors").exists()
+
+
+@pytest.fixture
+def founded(paths: Paths, tmp_path: Path) -> Paths:
+    """Paths with a tiny stand-in for Qwen2.5, TangoFlux and the VAE, with fresh LoRA."""
+    save_pretrained(tiny_model(3, lora_config()), tiny_tokenizer(), tmp_path / "foundation")
+    return replace(paths, foundation=tmp_path / "foundation")
+
+
+def lora_config() -> AudioStoryConfig:
+    return replace(tiny_config(), llm=replace(tiny_config().llm, lora=LoraSettings(rank=2)))
+
+
+def moved(made: Workbench, before: dict[str, Tensor]) -> set[str]:
+    """Which parameters are no longer as they were."""
+    return {k for k, v in made.model.named_parameters() if not torch.equal(v, before[k])}
+
+
+@pytest.mark.parametrize("recipe", ["paper-main", "paper-appendix"])
+def test_stage_1_of_the_paper_runs_and_trains_what_the_paper_says(
+    founded: Paths, recipe: str
+) -> None:
+    base = dict(tiny_model(3, lora_config()).named_parameters())
+    warm = Workbench(lora_config(), founded)
+    assert warm.train(short(f"{recipe}/stage1-warm"), watchers=[Reaching()])
+    assert all(".lora_" in name or "semantic_head" in name for name in moved(warm, base))
+    begun = {name: value.detach().clone() for name, value in warm.model.named_parameters()}
+    whole = Workbench(lora_config(), founded)
+    assert whole.train(short(f"{recipe}/stage1-whole"), watchers=[Reaching()])
+    parts = {name for part in ("residual_head", "fuser", "dit.") for name in base if part in name}
+    assert moved(whole, begun) >= {
+        name for name in parts if "norm" not in name and "bias" not in name
+    }
+    assert all(".lora_" in name or not name.startswith("llm.") for name in moved(whole, begun))
+
+
+def test_two_recipes_do_not_share_a_folder_of_runs(founded: Paths) -> None:
+    assert Workbench(lora_config(), founded).train(short("paper-main/stage1-warm", 1))
+    for name in ("stage1-warm", "stage1-whole"):
+        with pytest.raises(TrainingError, match="holds a run of 'paper-main/stage1-warm'"):
+            Workbench(lora_config(), founded).train(short(f"paper-appendix/{name}", 1))
+
+
+def test_the_release_runs_in_its_order(founded: Paths) -> None:
+    for name in ("release/detokenizer", "release/joint"):
+        assert Workbench(lora_config(), founded).train(short(name), watchers=[Reaching()])
+
+
+def test_epochs_are_counted_by_the_corpus(founded: Paths) -> None:
+    made = Workbench(lora_config(), founded)
+    brief = replace(stage("paper-main/stage1-warm", batch_size=2), epochs=1.0)
+    made.train(brief)
+    written = json.loads((founded.run(brief.name) / "stage.json").read_text())
+    assert written["steps"] == -(-len(made.materials.rows) // 2)
+
+
+def test_a_stage_whose_data_nobody_makes_is_refused_and_says_so(paths: Paths) -> None:
+    with pytest.raises(TrainingError, match="no data source 'films'"):
+        bench(paths).train(replace(short("nano/stage3"), data="films"))
+
+
+@pytest.fixture
+def hearing(paths: Paths, tmp_path: Path) -> Paths:
+    """Paths with a foundation that hears and has fresh LoRA."""
+    save_pretrained(tiny_model(3, hearing_lora()), tiny_tokenizer(), tmp_path / "foundation")
+    return replace(paths, foundation=tmp_path / "foundation")
+
+
+def hearing_lora() -> AudioStoryConfig:
+    return replace(lora_config(), audio_encoder=TINY_EARS)
+
+
+def rows_of(paths: Paths, name: str) -> list[dict[str, float]]:
+    """The numbers of a run, a row a step."""
+    lines = (paths.run(name) / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("recipe", ["paper-main", "paper-appendix"])
+@pytest.mark.parametrize("own", ["stage2", "stage3"])
+def test_stages_2_and_3_of_the_paper_learn_from_sounds_made_and_heard(
+    hearing: Paths, recipe: str, own: str
+) -> None:
+    made = Workbench(hearing_lora(), hearing)
+    before = dict(tiny_model(3, hearing_lora()).named_parameters())
+    whole = replace(short(f"{recipe}/{own}", 8), starts_from=())
+    assert made.train(whole, watchers=[Reaching()])
+    generated = frozenset(name for name in whole.weights if name != "understanding")
+    kinds = [frozenset(row.keys() & whole.weights.keys()) for row in rows_of(hearing, whole.name)]
+    assert set(kinds) == {frozenset({"understanding"}), generated}
+    parts = {".".join(name.split(".")[:2]) for name in moved(made, before)}
+    assert {"audio_encoder.projector", "bridge.fuser", "dit.transformer"} <= parts
+
+
+def test_a_deaf_model_learns_to_hear_in_nanos_stage_2(paths: Paths, tmp_path: Path) -> None:
+    for name in COURSE[:3]:
+        bench(paths).train(short(name))
+    bench(paths).export(tmp_path / "deaf", stages=COURSE[:3], dtype=torch.float32)
+    config = replace(tiny_config(), name="tiny-hearing", audio_encoder=TINY_EARS)
+    made = Workbench(config, replace(paths, runs=tmp_path / "hearing"))
+    drawn = made.model.ears.projector.stem.weight.clone()
+    assert made.train(short("nano/stage2", 6), start=tmp_path / "deaf", watchers=[Reaching()])
+    assert 0 < (made.model.ears.projector.stem.weight - drawn).abs().max() < 0.05
+    joined = Workbench(config, made.paths)
+    joined.export(
+        tmp_path / "model",
+        stages=["nano/stage2"],
+        dtype=torch.float32,
+        start=tmp_path / "deaf",
+    )
+    loaded = from_pretrained(tmp_path / "model")
+    for name, value in made.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], value), name
+    sound = Waveform(np.zeros((1, 8000), np.float32), 8000)
+    assert Answerer(loaded.model, loaded.tokenizer, max_tokens=2).answer(sound, "What is it?")
+
+
+def test_a_run_of_two_kinds_in_two_parts_gives_the_weights_of_one(hearing: Paths) -> None:
+    both = replace(short("nano/stage2", 6), starts_from=())
+    config = hearing_config()
+    whole = Workbench(config, hearing).train(both)
+    assert whole is not None
+    expected, kinds = whole.read_bytes(), [row.keys() for row in rows_of(hearing, both.name)]
+    shutil.rmtree(whole.parent)
+    halves = Workbench(config, hearing)
+    assert halves.train(both, execution=Execution(stop_after_s=0.0)) is None
+    assert Workbench(config, hearing).train(both) == whole
+    assert whole.read_bytes() == expected
+    assert [row.keys() for row in rows_of(hearing, both.name)] == kinds
+
+
+def hearing_config() -> AudioStoryConfig:
+    return replace(tiny_config(), audio_encoder=TINY_EARS)
+
+
+def test_a_step_of_two_kinds_may_be_split(hearing: Paths) -> None:
+    both = replace(short("nano/stage2", 6), starts_from=(), batch_size=4)
+    whole = Workbench(hearing_config(), replace(hearing, runs=hearing.runs / "whole"))
+    parts = Workbench(hearing_config(), replace(hearing, runs=hearing.runs / "parts"))
+    assert whole.train(both)
+    assert parts.train(both, execution=Execution(accumulate=2))
+    rows = [rows_of(made.paths, both.name) for made in (whole, parts)]
+    for one, other in zip(*rows, strict=True):
+        for name in one.keys() - {"seconds", "step_s"}:
+            assert one[name] == pytest.approx(other[name], rel=1e-3, abs=2e-6), name

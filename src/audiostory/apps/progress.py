@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
     from audiostory.generate.narration import Progress as Step
     from audiostory.story.plan import Plan
+    from audiostory.train.trainer import Trainer
 
 
 def show(steps: Iterable[Step], console: Console) -> Step:
@@ -53,3 +61,36 @@ def tell(plan: Plan, console: Console) -> None:
     console.print(table)
     for note in plan.provenance.notes:
         console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+
+
+class TrainingBar:
+    """A training run's steps as a bar; nothing where the console is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self.bars = Progress(
+            *columns,
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[total_loss]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.bar = self.bars.add_task("", total=None, total_loss="")
+
+    def stepped(self, trainer: Trainer) -> None:
+        """Move on."""
+        stage = trainer.stage
+        self.bars.start()
+        self.bars.update(
+            self.bar, description=stage.name, total=stage.steps, completed=trainer.step
+        )
+
+    def logged(self, row: Mapping[str, float]) -> None:
+        """Tell the weighted loss."""
+        self.bars.update(self.bar, total_loss=f"loss {row['total']:.4g}")
+
+    def finished(self, trainer: Trainer) -> None:
+        """Take the bar away."""
+        self.bars.stop()

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiostory.apps.options import Debug
+from audiostory.apps.options import Debug, Device
 from audiostory.apps.work import mistakes_told, screen, tell
-from audiostory.errors import ChatError, ConfigError, CorpusError, MeasureError
+from audiostory.errors import (
+    ChatError,
+    CheckpointError,
+    ConfigError,
+    CorpusError,
+    MeasureError,
+)
 
 if TYPE_CHECKING:
     from audiostory.evaluate.understanding.asking import Inquiry
     from audiostory.evaluate.understanding.bill import Bill
+    from audiostory.evaluate.understanding.checkpoint import CheckpointListener
     from audiostory.evaluate.understanding.listener import ChatListener
     from audiostory.evaluate.understanding.predictions import Asked
     from audiostory.evaluate.understanding.run import Understanding
@@ -33,7 +40,7 @@ def understand(  # noqa: PLR0913 - one parameter per option
         str,
         typer.Argument(
             help="Who is asked: a chat model that hears, gemini:MODEL, openai:MODEL or "
-            "openai:MODEL@http://host:port/v1.",
+            "openai:MODEL@http://host:port/v1, or the folder of a model with ears.",
             metavar="SYSTEM",
             show_default=False,
         ),
@@ -79,18 +86,21 @@ def understand(  # noqa: PLR0913 - one parameter per option
             "asks it again.",
         ),
     ] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Questions asked at the same time.")] = 4,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Questions that a chat model is asked at the same time.")
+    ] = 4,
+    device: Device = "cpu",
     debug: Debug = False,
 ) -> None:
     """Ask a system about every recording of a set, for `understanding` to score."""
     with mistakes_told(debug=debug):
-        from audiostory.evaluate.understanding.asking import ask, estimate
+        from audiostory.evaluate.understanding.asking import ask
         from audiostory.evaluate.understanding.bill import Bill, bill_beside
 
         bill = Bill(bill_beside(output))
-        listener = listener_of(system, bill, prices, max_cost)
+        listener = listener_of(system, bill, prices, max_cost, device)
         inquiry = inquiry_of(item_set, corpus, max_missing, listener.name)
-        screen().print(f"\n{estimate(listener, inquiry, output).in_words()}", highlight=False)
+        screen().print(f"\n{estimate_in_words(listener, inquiry, output)}", highlight=False)
         if estimate_only:
             return
         refusals: dict[str, str] = {}
@@ -105,12 +115,12 @@ def understand(  # noqa: PLR0913 - one parameter per option
                 inquiry,
                 output,
                 refused=refused,
-                num_threads=threads,
+                num_threads=threads if is_remote(system) else 1,
                 progress=lambda done, total: tell("asking", done / total),
             )
         finally:
             screen().print()
-            typer.echo(bill_in_words(listener, bill))
+            typer.echo(spent_in_words(listener, bill))
         for name, why in list(refusals.items())[:MAX_TOLD]:
             typer.echo(f"no answer: {name}: {why}")
         if len(said) < len(inquiry.ids):
@@ -156,31 +166,67 @@ def understanding(
         typer.echo(markdown(measured(predictions, corpus, protocol, max_missing, item_set)))
 
 
+def is_remote(system: str) -> bool:
+    """Whether a system is a chat model behind an API, and no checkpoint."""
+    from audiostory.models.remote.catalogue import CLIENTS
+
+    return system.partition(":")[0] in CLIENTS
+
+
 def listener_of(
-    system: str, bill: Bill, prices: Path | None, max_cost: float | None
-) -> ChatListener:
+    system: str, bill: Bill, prices: Path | None, max_cost: float | None, device: str
+) -> ChatListener | CheckpointListener:
     """The system of a name, ready to be asked about sounds.
 
-    A checkpoint of AudioStory joins here, as a ``Listener`` of its own, once training gives it a
-    way from sound to text.
-
     Raises:
-        ConfigError: if there is no such system, or a limit of cost without a price.
+        ConfigError: for a limit of cost without a price, or a cost of a checkpoint.
+        CheckpointError: if there is no such system.
+        ShapeError: if a checkpoint has no ears.
         ChatUnavailableError: if an API's key is not in the environment.
     """
     from audiostory.evaluate.judge.cost import Budget, load_prices, price_for
     from audiostory.evaluate.understanding.listener import ChatListener
-    from audiostory.models.remote.catalogue import CLIENTS, build_client
+    from audiostory.models.remote.catalogue import build_client
 
-    if system.partition(":")[0] not in CLIENTS:
-        raise ConfigError(
-            f"{system!r} cannot be asked about sounds: name a chat model that hears (gemini:MODEL, "
-            "openai:MODEL or openai:MODEL@URL). Checkpoints of AudioStory have no way from sound "
-            "to text yet: their understanding is not trained"
-        )
+    if not is_remote(system):
+        return checkpoint_of(system, device, has_cost=prices is not None or max_cost is not None)
     client = build_client(system)
     price = None if prices is None else price_for(client.name, load_prices(prices))
     return ChatListener(client, bill, budget=Budget(max_cost=max_cost, price=price))
+
+
+def checkpoint_of(system: str, device: str, *, has_cost: bool) -> CheckpointListener:
+    """A model of ours.
+
+    Raises:
+        ConfigError: if something is said of its cost.
+        CheckpointError: if there is no such model, nor any chat model of that name.
+        ShapeError: if it has no ears.
+    """
+    from audiostory.evaluate.understanding.checkpoint import CheckpointListener
+
+    if has_cost:
+        raise ConfigError("a checkpoint costs nothing: leave --prices and --max-cost out")
+    try:
+        return CheckpointListener(system, device=device)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; chat models that hear are gemini:MODEL, openai:MODEL and openai:MODEL@URL"
+        ) from error
+
+
+def estimate_in_words(
+    listener: ChatListener | CheckpointListener, inquiry: Inquiry, output: Path
+) -> str:
+    """What asking will probably take."""
+    from audiostory.evaluate.understanding.asking import estimate
+    from audiostory.evaluate.understanding.listener import ChatListener
+    from audiostory.evaluate.understanding.predictions import kept_in
+
+    if isinstance(listener, ChatListener):
+        return estimate(listener, inquiry, output).in_words()
+    num_kept = len(kept_in(output, inquiry.asked))
+    return f"{len(inquiry.ids) - num_kept} questions to ask ({num_kept} more are answered already)"
 
 
 def inquiry_of(item_set: str, corpus: Path, max_missing: int, system: str) -> Inquiry:
@@ -206,8 +252,13 @@ def inquiry_of(item_set: str, corpus: Path, max_missing: int, system: str) -> In
     return captions_wanted(load_set(item_set, corpus, max_missing=max_missing), system)
 
 
-def bill_in_words(listener: ChatListener, bill: Bill) -> str:
-    """What was paid for so far."""
+def spent_in_words(listener: ChatListener | CheckpointListener, bill: Bill) -> str:
+    """What was paid for so far; of a checkpoint, how many answers it did not end."""
+    from audiostory.evaluate.understanding.listener import ChatListener
+
+    if not isinstance(listener, ChatListener):
+        limit = listener.answerer.max_tokens
+        return f"{listener.num_cut} answers of this run were cut at {limit} tokens"
     total, price = bill.total, listener.budget.price
     told = f"{total.asks} answers came in all runs, {total.input_tokens:.0f} tokens in and "
     told += f"{total.output_tokens:.0f} out"

@@ -50,9 +50,11 @@ class Packed:
     """Index of the marker that opens each clip's bridge block."""
 
 
-def packed(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> Packed:
-    """A story's head, then each clip up to the end of its bridge block."""
-    ids = tokenizer.encode(prompt_of(row))
+def packed(
+    row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens, *, num_heard: int = 0
+) -> Packed:
+    """A story's head, with so many tokens of sounds heard, then each clip with its bridge block."""
+    ids = tokenizer.encode(prompt_of(row, num_heard=num_heard))
     segments, positions = [HEAD] * len(ids), list(range(len(ids)))
     block_starts: list[int] = []
     segment, head_length, offset = HEAD, 0, len(ids)
@@ -111,14 +113,15 @@ def collate(stories: Sequence[Packed]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class CaptionClips:
-    """Single sounds with what their bridge tokens have to say (Stage I), and stories as text."""
+    """Single sounds with what their bridge tokens have to say (Stage I)."""
 
     sounds: SoundLatents
     texts: Sequence[str]
     """What the rows of ``sounds.features`` say."""
     tokenizer: StoryTokenizer
     tokens: SpecialTokens
-    stories: StoryTexts
+    stories: StoryTexts | None = None
+    """Stories to be told beside them; None trains no text."""
 
     def __post_init__(self) -> None:
         """Refuse targets that say how long a sound is: its features are kept without."""
@@ -129,7 +132,7 @@ class CaptionClips:
             )
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """A packed batch with targets and latents, and stories as text."""
+        """A packed batch with targets and latents, and stories as text if there are some."""
         sounds = self.sounds.batch_at(step)
         captions = [self.texts[int(row)] for row in sounds["wording_B"]]
         durations_s = [round(duration_s, 1) for duration_s in sounds["duration_B"].tolist()]
@@ -142,7 +145,7 @@ class CaptionClips:
         batch["semantic_XSD"] = sounds["semantic_BSD"]
         batch["latents_XTC"], batch["duration_X"] = sounds["latents_BTC"], sounds["duration_B"]
         batch["frame_mask_XT"] = torch.ones(sounds["latents_BTC"].shape[:2], dtype=torch.bool)
-        return batch | as_text(self.stories.batch_at(step))
+        return batch | (as_text(self.stories.batch_at(step)) if self.stories else {})
 
 
 def as_text(batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -178,10 +181,7 @@ class StoryClips:
         chosen = self.stories.draw_alike(self.batch_size, generator)
         rows = [self.stories[index] for index in chosen]
         batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
-        with torch.no_grad():
-            batch["semantic_XSD"] = self.teacher(
-                [target_text(clip, self.tokens) for row in rows for clip in story_of(row).clips]
-            )
+        batch["semantic_XSD"] = self.targets(rows)
         batch |= as_text(self.told.batch_at(step))
         if self.latents is not None:
             clips = [
@@ -191,6 +191,13 @@ class StoryClips:
             ]
             batch |= self.cropped(clips, generator)
         return batch
+
+    @torch.no_grad()
+    def targets(self, rows: Sequence[StoryRow]) -> Tensor:
+        """What the semantic tokens of all clips of stories have to say, ``(X, S, D)``."""
+        return self.teacher(
+            [target_text(clip, self.tokens) for row in rows for clip in story_of(row).clips]
+        )
 
     def cropped(self, clips: Sequence[Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """``latents_XTC``, ``frame_mask_XT`` and ``duration_X`` of clips of different lengths."""

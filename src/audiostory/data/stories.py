@@ -20,13 +20,15 @@ from audiostory.data.manifest import StoryRow, story_row
 from audiostory.data.sounds import draw, step_generator
 from audiostory.errors import CorpusError
 from audiostory.models.tokenizer import StoryTokenizer
-from audiostory.story.grammar import Fixed, slots_of
+from audiostory.story.grammar import NUM_EVENTS, Number, Slot, Words, slots_of
 from audiostory.story.prompt import chat_prompt, instruction_text
 from audiostory.story.tokens import SpecialTokens
 from audiostory.story.types import Clip, Instruction, Story, Storyline
 
 IGNORED = -100
 """Label of a token that is not supervised."""
+TERMS = ("event_count", "content", "caption")
+"""The terms of L_reason (Eq. 2), by the numbers that ``terms`` holds."""
 LENGTH_CLASSES = 8
 """Batches' worth of stories that are drawn to make one batch of like lengths."""
 
@@ -73,10 +75,10 @@ def story_of(row: StoryRow) -> Story:
     return Story(storyline=Storyline(summary=row.summary, events=row.events), clips=clips)
 
 
-def prompt_of(row: StoryRow) -> str:
-    """The prompt that asks for a row's story."""
+def prompt_of(row: StoryRow, *, num_heard: int = 0) -> str:
+    """The prompt that asks for a row's story, with so many tokens of sounds heard."""
     asked = Instruction(text=row.instruction, duration_s=row.duration_s)
-    return chat_prompt(instruction_text(asked))
+    return chat_prompt(instruction_text(asked), num_heard=num_heard)
 
 
 @dataclass(frozen=True)
@@ -85,38 +87,55 @@ class TokenSequence:
 
     ids: list[int]
     labels: list[int]
+    terms: list[int]
+    """Index in ``TERMS`` of each supervised token, ``IGNORED`` elsewhere."""
 
 
-def text_sequence(row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens) -> TokenSequence:
+def text_sequence(
+    row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens, *, num_heard: int = 0
+) -> TokenSequence:
     """Prompt, storyline and clips with their bridge blocks as ids (Eq. 1).
 
     Supervised are the free words, the numbers, and the token that ends each.
     """
-    ids = tokenizer.encode(prompt_of(row))
-    labels = [IGNORED] * len(ids)
-    ends_choice = False
+    ids = tokenizer.encode(prompt_of(row, num_heard=num_heard))
+    labels, terms = [IGNORED] * len(ids), [IGNORED] * len(ids)
+    term_before = IGNORED
     for slot, text in slots_of(story_of(row), tokens):
-        piece = tokenizer.encode(text)
-        chosen = not isinstance(slot, Fixed)
+        piece, term = tokenizer.encode(text), term_of(slot)
         ids += piece
-        labels += (
-            piece
-            if chosen
-            else [piece[0] if ends_choice else IGNORED] + [IGNORED] * (len(piece) - 1)
-        )
-        ends_choice = chosen
-    return TokenSequence(ids, labels)
+        if term != IGNORED:
+            labels += piece
+            terms += [term] * len(piece)
+        else:  # fixed text, whose first token ends what was chosen before it
+            labels += [IGNORED if term_before == IGNORED else piece[0]]
+            terms += [term_before]
+            labels += [IGNORED] * (len(piece) - 1)
+            terms += [IGNORED] * (len(piece) - 1)
+        term_before = term
+    return TokenSequence(ids, labels, terms)
+
+
+def term_of(slot: Slot) -> int:
+    """Index in ``TERMS`` of what the model writes into a slot; ``IGNORED`` for fixed text."""
+    if isinstance(slot, Number):
+        return TERMS.index("event_count" if slot.name == NUM_EVENTS else "content")
+    if isinstance(slot, Words):
+        return TERMS.index("caption" if slot.name == "caption" else "content")
+    return IGNORED
 
 
 def pad(sequences: Sequence[TokenSequence]) -> dict[str, Tensor]:
-    """``ids_BL`` and ``labels_BL`` of sequences, short ones padded at the end."""
+    """``ids_BL``, ``labels_BL``, ``terms_BL`` of sequences, short ones padded at the end."""
     longest = max(len(sequence.ids) for sequence in sequences)
-    ids_BL = torch.zeros(len(sequences), longest, dtype=torch.long)
-    labels_BL = torch.full((len(sequences), longest), IGNORED)
+    shape = (len(sequences), longest)
+    ids_BL = torch.zeros(shape, dtype=torch.long)
+    labels_BL, terms_BL = torch.full(shape, IGNORED), torch.full(shape, IGNORED)
     for row, sequence in enumerate(sequences):
         ids_BL[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
         labels_BL[row, : len(sequence.labels)] = torch.tensor(sequence.labels)
-    return {"ids_BL": ids_BL, "labels_BL": labels_BL}
+        terms_BL[row, : len(sequence.terms)] = torch.tensor(sequence.terms)
+    return {"ids_BL": ids_BL, "labels_BL": labels_BL, "terms_BL": terms_BL}
 
 
 @dataclass(frozen=True)
@@ -130,7 +149,7 @@ class StoryTexts:
     batch_size: int
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
-        """``ids_BL`` and ``labels_BL`` of one step."""
+        """``ids_BL``, ``labels_BL`` and ``terms_BL`` of one step."""
         generator = step_generator(self.seed, step)
         chosen = self.stories.draw_alike(self.batch_size, generator)
         rows = [self.stories[index] for index in chosen]

@@ -1,4 +1,4 @@
-"""Clips to be heard by a tagger: real ones, the same through a codec, and generated ones."""
+"""Clips to be heard: real ones, the same through a codec, and generated ones."""
 
 from __future__ import annotations
 

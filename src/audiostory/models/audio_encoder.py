@@ -1,6 +1,7 @@
 """Sound as input to the LLM: a frozen Whisper encoder, pooled and projected to its width.
 
-Used where an instruction comes with a recording to be continued or understood; ``nano`` has none.
+Used where an instruction comes with a recording to be continued or understood. What all kinds of
+ears have in common is in ``ears.py``.
 
 Sources: AudioStory Sec. 4.1; Whisper, arXiv:2212.04356.
 
@@ -11,6 +12,7 @@ Shapes: ``B`` recordings, ``N`` samples, ``W`` windows of one recording, ``V`` w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiostory.errors import ShapeError
+from audiostory.models.ears import windowed
+from audiostory.models.vae import Autoencoder
 
 MEL_HOP = 160
 """Samples between two mel frames."""
@@ -75,6 +79,16 @@ class AudioEncoder(nn.Module):
         )
 
     @property
+    def sample_rate_hz(self) -> int:
+        """Samples per second."""
+        return self.config.sample_rate_hz
+
+    @property
+    def num_tokens(self) -> int:
+        """LLM tokens of one window."""
+        return self.config.num_tokens
+
+    @property
     def window(self) -> int:
         """Samples of one window."""
         return 2 * self.config.max_positions * MEL_HOP
@@ -106,11 +120,8 @@ class AudioEncoder(nn.Module):
         Raises:
             ShapeError: if there are no samples, or more than two axes.
         """
-        if waveform_BN.ndim != 2 or not waveform_BN.numel():
-            raise ShapeError(f"need mono samples (B, N), got {list(waveform_BN.shape)}")
-        padded_BN = functional.pad(waveform_BN, (0, -waveform_BN.shape[1] % self.window))
         extracted = self._extractor(
-            list(padded_BN.reshape(-1, self.window).float().cpu().numpy()),
+            list(windowed(waveform_BN, self.window).float().cpu().numpy()),
             sampling_rate=self.config.sample_rate_hz,
             padding="longest",
             truncation=False,
@@ -142,9 +153,27 @@ class AudioEncoder(nn.Module):
             hidden_VPE = layer(hidden_VPE, None)
         return encoder.layer_norm(hidden_VPE)
 
-    def project(self, features_VPE: Tensor) -> Tensor:
-        """LLM embeddings ``(V, K, H)``: means over K spans of the window, projected."""
+    def features(self, waveform_BN: Tensor, codec: Autoencoder) -> Tensor:
+        """Whisper's features, pooled to ``(V, K, E)``: what is worth keeping of frozen ones.
+
+        Pooling has nothing to learn, and what is pooled already ``project`` leaves as it is.
+
+        Raises:
+            ShapeError: if there are no samples, or more than two axes.
+        """
+        return self.pool(self.encode(self.mel(waveform_BN)))
+
+    def frozen(self, codec: Autoencoder) -> Mapping[str, Tensor]:
+        """Whisper's weights, and how many tokens its features are pooled to."""
+        return self.encoder.state_dict() | {"num_tokens": torch.tensor([self.config.num_tokens])}
+
+    def pool(self, features_VPE: Tensor) -> Tensor:
+        """Means ``(V, K, E)`` over K spans of the window."""
         pooled_VEK = functional.adaptive_avg_pool1d(
             features_VPE.transpose(1, 2), self.config.num_tokens
         )
-        return self.projector(pooled_VEK.transpose(1, 2))
+        return pooled_VEK.transpose(1, 2)
+
+    def project(self, features_VPE: Tensor) -> Tensor:
+        """LLM embeddings ``(V, K, H)``: means over K spans of the window, projected."""
+        return self.projector(self.pool(features_VPE))

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from audiostory.errors import ConfigError
+from audiostory.errors import ConfigError, ShapeError
 from audiostory.models.audio_encoder import AudioEncoder, AudioEncoderConfig
 from audiostory.models.bridge import Bridge, BridgeConfig
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
+from audiostory.models.codec_ears import CodecEars, CodecEarsConfig
 from audiostory.models.dit import DiffusionTransformer, DitConfig
+from audiostory.models.ears import with_heard
 from audiostory.models.flow import FlowConfig
 from audiostory.models.llm import LanguageModel, LlmConfig, LoraSettings
 from audiostory.models.vae import Autoencoder, OobleckAutoencoder, OobleckConfig
@@ -40,8 +42,9 @@ class AudioStoryConfig:
     """The audio generator."""
     codec: NanoCodecConfig | OobleckConfig
     """The latent space; the type of the configuration names the kind of codec."""
-    audio_encoder: AudioEncoderConfig | None = None
-    """Ears, for instructions that come with a recording; None is deaf."""
+    audio_encoder: AudioEncoderConfig | CodecEarsConfig | None = None
+    """Ears, for instructions that come with a recording; None is deaf. The type of the
+    configuration names the kind."""
     flow: FlowConfig = FlowConfig()
     """Noise levels in training, steps and guidance in sampling."""
     tokens: SpecialTokens = SpecialTokens()
@@ -81,6 +84,8 @@ class AudioStoryConfig:
         for name, (value, other, whose) in pairs.items():
             if value != other:
                 raise ConfigError(f"{name} is {value} but {whose} is {other}: make them equal")
+        if isinstance(ears, CodecEarsConfig):
+            _check_hears_codec(ears, self.codec)
 
     @property
     def markers(self) -> list[str]:
@@ -98,6 +103,39 @@ CODECS: dict[type, Callable[[Any], Autoencoder]] = {
 def build_codec(config: NanoCodecConfig | OobleckConfig) -> Autoencoder:
     """The codec that a configuration of this type describes."""
     return CODECS[type(config)](config)
+
+
+def _check_hears_codec(ears: CodecEarsConfig, codec: NanoCodecConfig | OobleckConfig) -> None:
+    """Refuse ears that another codec's latents would be needed for.
+
+    Raises:
+        ConfigError: naming what differs.
+    """
+    if not isinstance(codec, NanoCodecConfig):
+        raise ConfigError(
+            "these ears hear through nano's codec, and the model has another: take Whisper's "
+            "(AudioEncoderConfig)"
+        )
+    heard = (ears.sample_rate_hz, ears.hop, ears.latent_channels)
+    made = (codec.sample_rate_hz, codec.hop * codec.patch_frames, codec.latent_channels)
+    if heard != made:
+        raise ConfigError(
+            f"the ears take (sample_rate_hz, hop, latent_channels) for {heard}, the codec has "
+            f"{made}: make them equal"
+        )
+
+
+EARS: dict[type, Callable[[Any], AudioEncoder | CodecEars]] = {
+    AudioEncoderConfig: AudioEncoder,
+    CodecEarsConfig: CodecEars,
+}
+
+
+def build_ears(
+    config: AudioEncoderConfig | CodecEarsConfig | None,
+) -> AudioEncoder | CodecEars | None:
+    """The ears that a configuration of this type describes; none for None."""
+    return None if config is None else EARS[type(config)](config)
 
 
 GROUPS = {
@@ -140,7 +178,7 @@ class AudioStoryModel(nn.Module):
         self.bridge = Bridge(config.bridge)
         self.dit = DiffusionTransformer(config.dit)
         self.codec = build_codec(config.codec)
-        self.audio_encoder = config.audio_encoder and AudioEncoder(config.audio_encoder)
+        self.audio_encoder = build_ears(config.audio_encoder)
 
     @classmethod
     def from_pretrained(
@@ -166,6 +204,42 @@ class AudioStoryModel(nn.Module):
         from audiostory.models.pretrained import load_pretrained  # which needs this class
 
         return load_pretrained(name_or_dir, device=device, dtype=dtype).model
+
+    @property
+    def ears(self) -> AudioEncoder | CodecEars:
+        """What hears recordings.
+
+        Raises:
+            ShapeError: if nothing does.
+        """
+        if self.audio_encoder is None:
+            raise ShapeError(
+                f"there are sounds to be heard, but '{self.config.name}' has no audio_encoder: "
+                "take a model with ears"
+            )
+        return self.audio_encoder
+
+    def hear(self, waveform_BN: Tensor) -> Tensor:
+        """Frozen features ``(V, P, E)`` of recordings (``models/ears.py``).
+
+        Raises:
+            ShapeError: if the model is deaf, or these are no mono samples.
+        """
+        return self.ears.features(waveform_BN, self.codec)
+
+    def embed_heard(self, ids_BL: Tensor, heard_VPE: Tensor, is_heard_BL: Tensor) -> Tensor:
+        """Input embeddings of the LLM, with sounds in the places of the tokens marked.
+
+        Args:
+            ids_BL: token ids.
+            heard_VPE: frozen features of the sounds, in the order of their places.
+            is_heard_BL: true on the tokens that they stand in for.
+
+        Raises:
+            ShapeError: if the model is deaf, or sounds and places do not match.
+        """
+        tokens_VKH = self.ears.project(heard_VPE)
+        return with_heard(self.llm.embed(ids_BL), tokens_VKH, is_heard_BL)
 
     @property
     def device(self) -> torch.device:
@@ -264,6 +338,9 @@ NANO = AudioStoryConfig(
 )
 """The model that ships with the package: MiniLM's width, 12.5 latent frames/s (docs/nano.md)."""
 
+HEARING_NANO = replace(NANO, name="nano-hearing", audio_encoder=CodecEarsConfig())
+"""Nano with ears of 1.5 MB, which nothing shipped has yet (docs/understanding.md)."""
+
 THREE_B = AudioStoryConfig(
     name="3b",
     llm=LlmConfig(
@@ -287,5 +364,5 @@ THREE_B = AudioStoryConfig(
 """The released size: Qwen2.5-3B, Flan-T5-large's width, TangoFlux's DiT, the Oobleck VAE and
 Whisper-large-v3 (Sec. 5.1)."""
 
-SIZES = {config.name: config for config in (NANO, THREE_B)}
+SIZES = {config.name: config for config in (NANO, HEARING_NANO, THREE_B)}
 """The configurations there are, by name."""

@@ -25,3 +25,17 @@ def seeded(generator: torch.Generator) -> Iterator[None]:
             yield
         finally:
             generator.set_state(torch.get_rng_state())
+
+
+@contextmanager
+def seeded_on(device: torch.device, generator: torch.Generator) -> Iterator[None]:
+    """As ``seeded``, and on a GPU its draws without a generator follow from ``generator``, too."""
+    if device.type != "cuda":
+        with seeded(generator):
+            yield
+        return
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    with seeded(generator), torch.random.fork_rng(devices=[device]):
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
+        yield

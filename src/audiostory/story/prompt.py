@@ -1,7 +1,9 @@
 """From an instruction to the text the language model continues.
 
 Source: the prompt of the released model: ChatML with its own system text, already inside the
-think block; instructions end with "The total duration is 35.1 seconds." (Figs. 1, 3-10).
+think block; instructions end with "The total duration is 35.1 seconds." (Figs. 1, 3-10). Sounds
+heard stand before the words they belong to, a placeholder for each token; neither that place nor
+the prompt of a question is known of the release.
 """
 
 from __future__ import annotations
@@ -37,11 +39,28 @@ def without_markers(text: str) -> str:
     return MARKER.sub(lambda marker: f"< {marker[0][1:-1]} >", text)
 
 
-def chat_prompt(text: str) -> str:
-    """The whole prompt for an instruction's text, ending with ``<|think|>``."""
+def chat_prompt(text: str, *, num_heard: int = 0) -> str:
+    """The whole prompt for an instruction's text, ending with ``<|think|>``.
+
+    Args:
+        text: without markers.
+        num_heard: tokens of sounds that come with it.
+    """
+    return f"{heard_opening(num_heard)}{asked(text)}{SpecialTokens.think_open}"
+
+
+def heard_opening(num_heard: int) -> str:
+    """A prompt up to where the user's words begin, with placeholders of the sounds before them.
+
+    What is asked of the same sounds goes on from there with ``asked``.
+    """
     tokens = SpecialTokens
-    messages = (("system", SYSTEM_TEXT), ("user", text))
-    told = "".join(
-        f"{tokens.message_open}{role}\n{words}{tokens.message_close}\n" for role, words in messages
-    )
-    return f"{told}{tokens.message_open}assistant\n{tokens.think_open}"
+    heard = f"{tokens.video_padding * num_heard}\n" if num_heard else ""
+    system = f"{tokens.message_open}system\n{SYSTEM_TEXT}{tokens.message_close}\n"
+    return f"{system}{tokens.message_open}user\n{heard}"
+
+
+def asked(text: str) -> str:
+    """The user's words, up to where the answer begins: there, not in a think block."""
+    tokens = SpecialTokens
+    return f"{text}{tokens.message_close}\n{tokens.message_open}assistant\n"

@@ -33,6 +33,9 @@ from audiostory.data.sounds import (
     step_generator,
 )
 from audiostory.data.stories import StoryFile, story_of
+from audiostory.data.understanding.corpus import heard_rows
+from audiostory.data.understanding.features import Heard, row_features
+from audiostory.data.understanding.rows import HeardRow
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryModel
@@ -75,6 +78,8 @@ class Paths:
     """Folder of ``*.txt`` whose lines the tokenizer also learns from."""
     teacher: Path | None = None
     """Folder of the text encoder whose features semantic tokens learn."""
+    foundation: Path | None = None
+    """Folder of a model whose parts are pretrained, for recipes that begin with one."""
 
     def need(self, name: str) -> Path:
         """The path called ``name``.
@@ -174,6 +179,23 @@ class Materials:
         """Latents of every clip."""
         key = key_of(key_of_tensors(encoder_of(self.codec)), [row.file for row in self.rows])
         return encode_all(self.waveforms, self.codec.encode, self.paths.cache, key=key)
+
+    @cached_property
+    def heard_rows(self) -> list[HeardRow]:
+        """The clips, as recordings that questions are asked about."""
+        return heard_rows(self.rows)
+
+    @cached_property
+    def heard(self) -> Heard:
+        """What the model's frozen ears make of the clips.
+
+        Raises:
+            ShapeError: if the model is deaf.
+        """
+        if isinstance(self.model.codec, NanoCodec):
+            self.model.codec = self.codec  # ears may hear through it: it is fitted now
+        corpus, cache = self.paths.need("corpus"), self.paths.cache
+        return row_features(self.model, corpus, self.heard_rows, cache)
 
     @property
     def frames_per_s(self) -> float:

@@ -25,7 +25,8 @@ from audiostory.errors import ShapeError
 from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import BridgeTokens, Condition
 from audiostory.models.flow import denoising_loss, sample_sigmas
-from audiostory.train.objective import Batch, text_loss
+from audiostory.train.objective import embedded, supervised_tokens, text_loss
+from audiostory.train.splitting import Batch
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,28 @@ class ReleasedObjective:
     """
 
     model: AudioStoryModel
+    noise_levels: str | None = None
+    """How t of Eq. 5 is drawn; None is the model's own way."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
-        latents_BTC, levels = batch["latents_BTC"], self.model.config.flow.noise_levels
+        return self.losses({**batch, **self.draw(batch, generator)})
+
+    def draw(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Noise, then noise levels."""
+        latents_BTC = batch["latents_BTC"]
+        levels = self.noise_levels or self.model.config.flow.noise_levels
         noise_BTC = torch.randn(latents_BTC.shape, generator=generator).to(latents_BTC)
         sigma_B = sample_sigmas(levels, len(latents_BTC), generator).to(latents_BTC.device)
-        return self.losses(batch, noise_BTC, sigma_B)
+        return {"noise_BTC": noise_BTC, "sigma_B": sigma_B}
 
-    def losses(self, batch: Batch, noise_BTC: Tensor, sigma_B: Tensor) -> dict[str, Tensor]:
+    def spans(self, batch: Batch) -> dict[str, Tensor]:
+        """Every clip and every supervised token counts the same."""
+        clips_B = torch.ones(len(batch["latents_BTC"]))
+        text_B = supervised_tokens(batch["labels_BL"])
+        return {"semantic_B": clips_B, "text_B": text_B, "flow_B": clips_B}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses at the noise and the noise levels that were drawn."""
         bridge = self.model.bridge
         hidden_BLH = self.hidden_states(batch)
@@ -57,7 +71,9 @@ class ReleasedObjective:
         return {
             "semantic": functional.mse_loss(tokens.semantic_BSD.float(), target_BSD),
             "text": text_loss(self.model.llm, hidden_BLH, batch["labels_BL"]),
-            "flow": self.flow(condition, duration_B, batch["latents_BTC"], noise_BTC, sigma_B),
+            "flow": self.flow(
+                condition, duration_B, batch["latents_BTC"], batch["noise_BTC"], batch["sigma_B"]
+            ),
         }
 
     def flow(
@@ -82,13 +98,10 @@ class ReleasedObjective:
         """Last hidden states ``(B, L, H)`` of sequences, with sounds heard in their places.
 
         Raises:
-            ShapeError: if the sounds heard do not make as many tokens as they stand in for.
+            ShapeError: if the model is deaf, or sounds and places do not match.
         """
-        embeds_BLH = self.model.llm.embed(batch["ids_BL"])
-        if "heard_VPE" in batch:
-            embeds_BLH = self._heard(embeds_BLH, batch["heard_VPE"], batch["is_heard_BL"])
         return self.model.llm.hidden_states(
-            inputs_embeds=embeds_BLH, attention_mask=batch["attention_BL"]
+            inputs_embeds=embedded(self.model, batch), attention_mask=batch["attention_BL"]
         )
 
     def tokens(self, batch: Batch, hidden_BLH: Tensor) -> BridgeTokens:
@@ -103,19 +116,6 @@ class ReleasedObjective:
             _marked(hidden_BLH, batch["is_residual_BL"], config.num_residual),
         )
         return self.model.bridge.for_training(read)
-
-    def _heard(self, embeds_BLH: Tensor, heard_VPE: Tensor, is_heard_BL: Tensor) -> Tensor:
-        """Embeddings where tokens of sounds, in order, replace those of their places."""
-        ears = self.model.audio_encoder
-        if ears is None:
-            raise ShapeError("the batch holds sounds heard, but this model has no audio_encoder")
-        tokens_VKH = ears.project(heard_VPE).to(embeds_BLH)
-        num_made, num_places = tokens_VKH.shape[:2].numel(), int(is_heard_BL.sum())
-        if num_made != num_places:
-            raise ShapeError(
-                f"the sounds heard make {num_made} tokens, but {num_places} places are marked"
-            )
-        return embeds_BLH.masked_scatter(is_heard_BL.bool()[..., None], tokens_VKH)
 
 
 def _marked(hidden_BLH: Tensor, is_marked_BL: Tensor, count: int) -> Tensor:

@@ -1,40 +1,41 @@
 """The one training loop: batches in, better weights out, resumable after kill -9.
 
-Every step draws its batch and its noise from a generator seeded by the run's seed and the step
-number, so a checkpoint needs the step and nothing else of the data's position.
+Every step draws its batch, its noise and its dropout from generators seeded by the run's seed and
+the step number, so a checkpoint needs the step and nothing else of the data's position or of random
+states. How a batch is split: ``splitting.py``; how processes share a run: ``distributed.py``; what
+a checkpoint is: ``run_folder.py``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from audiostory.errors import TrainingError
-from audiostory.train.stages import OptimConfig, StageConfig
+from audiostory.models.seeding import seeded_on
+from audiostory.train.averaging import Averaged
+from audiostory.train.distributed import Processes, whole
+from audiostory.train.execution import Execution
+from audiostory.train.guard import check_gradients, check_losses
+from audiostory.train.memory import check_room, estimate
+from audiostory.train.optimizer import Groups, build_optimizer, rate_at, set_rates
+from audiostory.train.run_folder import Run
+from audiostory.train.splitting import Batch, ComputeLosses, Part, PartLosses, parts_of
+from audiostory.train.watchers import Means, Watcher
 
 log = logging.getLogger(__name__)
 
-LOG_EVERY_S = 20.0
-"""Seconds between lines of ``metrics.jsonl``."""
-SAVE_EVERY_S = 180.0
-"""Seconds between checkpoints: what a kill can cost at most."""
-
 AHEAD = 4
 """Batches each worker process makes ahead."""
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW remembers of each parameter."""
 
-Batch = Mapping[str, Tensor]
-Losses = dict[str, Tensor]
-ComputeLosses = Callable[[Batch, torch.Generator], Losses]
 BatchAt = Callable[[int], Batch]
 
 
@@ -49,103 +50,63 @@ class Steps(Dataset[Batch]):
         return self.batch_at(step)
 
 
-class Averaged:
-    """An exponential moving average of named parameters."""
-
-    def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in parameters.items()}
-
-    @torch.no_grad()
-    def update(self, parameters: Mapping[str, nn.Parameter], step: int) -> None:
-        """Move towards the present weights, faster in the first steps."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in parameters.items():
-            self.values[name].lerp_(value.detach(), 1 - decay)
-
-    @torch.no_grad()
-    def copy_to(self, parameters: Mapping[str, nn.Parameter]) -> None:
-        """Overwrite the present weights by the average."""
-        for name, value in parameters.items():
-            value.copy_(self.values[name])
-
-
-def rate_at(step: int, steps: int, optim: OptimConfig) -> float:
-    """Share of the peak learning rate at ``step``: linear warm-up, then half a cosine."""
-    if step < optim.warmup_steps:
-        return (step + 1) / optim.warmup_steps
-    progress = (step - optim.warmup_steps) / max(1, steps - optim.warmup_steps)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return optim.final_rate + (1 - optim.final_rate) * cosine
-
-
-def build_optimizer(
-    groups: Mapping[str, Mapping[str, nn.Parameter]], optim: OptimConfig
-) -> torch.optim.AdamW:
-    """AdamW with one learning rate per parameter group; vectors are not decayed."""
-    options: list[dict[str, object]] = []
-    for group, parameters in groups.items():
-        rate = optim.group_rates.get(group, optim.learning_rate)
-        for decays in (True, False):
-            chosen = [value for value in parameters.values() if (value.ndim > 1) == decays]
-            decay = optim.weight_decay if decays else 0.0
-            if chosen:
-                options.append({"params": chosen, "lr": rate, "peak": rate, "weight_decay": decay})
-    if not options:
-        raise TrainingError("nothing to train: the stage names no parameter group with parameters")
-    return torch.optim.AdamW(options, betas=optim.betas)
-
-
-class Run:
-    """A folder with the checkpoints and metrics of one training run."""
-
-    def __init__(self, folder: Path, stage: StageConfig) -> None:
-        self.folder = folder
-        self.stage = stage
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "stage.json").write_text(json.dumps(asdict(stage), indent=2, default=dict))
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file that a resumed run reads."""
-        return self.folder / "checkpoint.safetensors"
-
-    def save(self, state: Mapping[str, Tensor]) -> None:
-        """Write the checkpoint so that a kill leaves the old or the new one, never half."""
-        temporary = self.checkpoint.with_suffix(".partial")
-        save_file({name: value.contiguous() for name, value in state.items()}, temporary)
-        temporary.replace(self.checkpoint)
-
-    def log(self, row: Mapping[str, float]) -> None:
-        """Append one line to ``metrics.jsonl``."""
-        with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({key: round(value, 6) for key, value in row.items()}) + "\n")
-
-
 class Trainer:
-    """Optimises a stage's parameter groups on its weighted losses (Sec. 4.3, Eq. 6-8)."""
+    """Optimises a stage's parameter groups on its weighted losses (Sec. 4.3, Eq. 6-8).
+
+    Args:
+        model: on its device, all but the groups frozen.
+        groups: what learns, as the model names it.
+        compute_losses: the stage's objective.
+        batch_at: the batch of a step.
+        run: the run's folder, and its processes.
+        execution: how it is computed.
+        watchers: told how it goes.
+
+    Raises:
+        DeviceMemoryError: if the device has less memory than what does not depend on the batch.
+    """
 
     def __init__(
         self,
-        groups: Mapping[str, Mapping[str, nn.Parameter]],
+        model: nn.Module,
+        groups: Groups,
         compute_losses: ComputeLosses,
         batch_at: BatchAt,
         run: Run,
         *,
-        device: torch.device | str = "cpu",
-        bf16: bool = False,
-        num_workers: int = 0,
+        execution: Execution | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
-        self.stage, self.run, self.num_workers = run.stage, run, num_workers
+        self.model, self.run, self.stage = model, run, run.stage
         self.compute_losses, self.batch_at = compute_losses, batch_at
-        self.device, self.bf16 = torch.device(device), bf16
-        self.parameters = {k: v for group in groups.values() for k, v in group.items()}
-        self.optimizer = build_optimizer(groups, self.stage.optim)
+        self.execution, self.watchers = execution or Execution(), watchers
+        # a step of another kind of data, or a loss of weight 0, leaves parameters without gradients
+        skips_some = bool(run.stage.mixed) or not all(run.stage.weights.values())
+        part_losses = PartLosses(model, compute_losses)
+        self.losses_of = self.processes.spread(part_losses, skips_some=skips_some)
+        self.groups = {  # looked up again, for spreading may replace them
+            group: {name: model.get_parameter(name) for name in parameters}
+            for group, parameters in groups.items()
+        }
+        self.parameters = {k: v for group in self.groups.values() for k, v in group.items()}
+        check_room(estimate(model, self.parameters), self.processes.device)
+        self.optimizer = build_optimizer(self.groups, self.stage.optim)
         self.averaged = Averaged(self.parameters, self.stage.optim.ema_decay)
         self.step = 0
 
+    @property
+    def processes(self) -> Processes:
+        """Who trains."""
+        return self.run.processes
+
+    @property
+    def is_bf16(self) -> bool:
+        """Whether it is computed in bfloat16."""
+        told = self.execution.bf16
+        return self.stage.precision == "bfloat16" if told is None else told
+
     def state(self) -> dict[str, Tensor]:
-        """Everything a later process needs to go on bit for bit."""
+        """Everything a later process needs to go on bit for bit; tensors share our memory."""
         state = {"step": torch.tensor(self.step)}
         for name, value in self.parameters.items():
             state[f"model/{name}"] = value.detach()
@@ -154,93 +115,195 @@ class Trainer:
                 state[f"optimizer/{key}/{name}"] = moment
         return state
 
-    @torch.no_grad()
-    def resume(self) -> bool:
-        """Go on from the run's checkpoint; False where there is none yet."""
-        if not self.run.checkpoint.exists():
-            return False
-        state = load_file(self.run.checkpoint)
-        self.step = int(state["step"])
-        for name, value in self.parameters.items():
-            if f"model/{name}" not in state:
-                raise TrainingError(
-                    f"{self.run.checkpoint} holds no '{name}': it belongs to another stage; "
-                    "use a fresh --out folder"
-                )
-            value.copy_(state[f"model/{name}"])
-            self.averaged.values[name].copy_(state[f"ema/{name}"])
-            moments = {
-                key: state[f"optimizer/{key}/{name}"].to(value.device if key != "step" else "cpu")
-                for key in ("step", "exp_avg", "exp_avg_sq")
-                if f"optimizer/{key}/{name}" in state
-            }
-            if moments:
-                self.optimizer.state[value] = moments
-        return True
-
-    def train(self, *, stop_after_s: float | None = None) -> None:
-        """Run to the stage's last step, or for ``stop_after_s`` seconds, and checkpoint.
+    def save(self) -> None:
+        """Write a checkpoint of this step.
 
         Raises:
-            TrainingError: if the loss is no number; the last good checkpoint is kept.
+            OutputError: if it cannot be written.
         """
-        started = last_logged = last_saved = time.monotonic()
-        sums: dict[str, float] = {}
-        since = 0
-        for batch in self.batches():
-            losses = self.train_step(batch)
-            since += 1
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value
-            now = time.monotonic()
-            if now - last_logged > LOG_EVERY_S or self.step == self.stage.steps:
-                row = {name: value / since for name, value in sums.items()}
-                pace_s = (now - last_logged) / since
-                row |= {"step": self.step, "seconds": now - started, "step_s": pace_s}
-                self.run.log(row)
-                log.info("%s %s", self.stage.name, row)
-                sums, since, last_logged = {}, 0, now
-            if stop_after_s is not None and now - started > stop_after_s:
-                break
-            if now - last_saved > SAVE_EVERY_S:
-                self.run.save(self.state())
-                last_saved = now
-        self.run.save(self.state())
+        self.run.save(self.step, self.state())
 
-    def batches(self) -> Iterable[Batch]:
-        """The batches of the steps to come, made ahead by worker processes if there are any."""
-        return DataLoader(
+    @torch.no_grad()
+    def resume(self) -> bool:
+        """Go on from the run's checkpoint; False where there is none yet.
+
+        Raises:
+            TrainingError: if it belongs to another recipe, schedule or model.
+            CheckpointError: if it is damaged.
+        """
+        if self.run.checkpoint is None:
+            return False
+        step = int(self.run.about()["step"])
+        stored = self.run.shapes()
+        for name, value in self.parameters.items():
+            moments = [key for key in MOMENTS if f"optimizer/{key}/{name}" in stored]
+            self.optimizer.state[value] = {
+                key: torch.zeros_like(value) if key != "step" else torch.zeros(())
+                for key in moments
+            }
+        state = self.state()
+        self._refuse_other_model(stored, state)
+        self.run.load(state)
+        self.step = step
+        return True
+
+    def _refuse_other_model(
+        self, stored: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]
+    ) -> None:
+        """TrainingError if a checkpoint's tensors are not those of this run."""
+        own = {name: tuple(value.shape) for name, value in state.items()}
+        for name in sorted(own.keys() | stored.keys()):
+            if own.get(name) != stored.get(name):
+                raise TrainingError(
+                    f"{self.run.checkpoint} belongs to another model or stage: of '{name}' it has "
+                    f"{stored.get(name, 'nothing')}, this run {own.get(name, 'nothing')}; use a "
+                    "fresh --runs folder"
+                )
+
+    def train(self) -> None:
+        """Run to the stage's last step, or for as long as the execution says, and checkpoint.
+
+        Raises:
+            TrainingError: if a loss or a gradient is no number, or a worker process died; the last
+                good checkpoint is kept.
+            OutputError: if the disk is full; the last good checkpoint is kept.
+        """
+        stop_after_s, means = self.execution.stop_after_s, Means(self.stage.steps)
+        started = saved = time.monotonic()
+        self.run.begin(self.step)
+        saved_step = -1
+        for batch in self.batches():
+            means.add(self.train_step(batch))
+            if means.is_due(self.step, self.stage.steps):
+                self._tell(means.row(self.step))
+            for watcher in self.watchers:
+                watcher.stepped(self)
+            now = time.monotonic()
+            stop, save = self.processes.agreed(
+                stop_after_s is not None and now - started > stop_after_s,
+                now - saved > self.execution.save_every_s,
+            )
+            if stop:
+                break
+            if save:
+                self.save()
+                saved, saved_step = now, self.step
+        if saved_step != self.step:
+            self.save()
+        for watcher in self.watchers:
+            watcher.finished(self)
+
+    def _tell(self, row: Mapping[str, float]) -> None:
+        """A row of numbers for the log and whoever watches."""
+        if self.processes.is_first:
+            self.run.log(row)
+            log.info("%s %s", self.stage.name, {key: round(row[key], 6) for key in row})
+        for watcher in self.watchers:
+            watcher.logged(row)
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of the steps to come, made ahead by worker processes if there are any.
+
+        Raises:
+            TrainingError: if one of those died.
+        """
+        num_workers = self.execution.num_workers
+        loader = DataLoader(
             Steps(self.batch_at),
             batch_size=None,
             sampler=range(self.step, self.stage.steps),
-            num_workers=self.num_workers,
-            prefetch_factor=AHEAD if self.num_workers else None,
+            num_workers=num_workers,
+            prefetch_factor=AHEAD if num_workers else None,
         )
+        with self._told_of_dead_workers():
+            yield from loader
+
+    @contextmanager
+    def _told_of_dead_workers(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TrainingError(
+                f"a process that makes batches died at step {self.step} ({error}); the last good "
+                f"checkpoint is {self.run.checkpoint}: give the same command again, with fewer "
+                "--workers if memory was short"
+            ) from error
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """One step on a batch; the weighted sum and each loss as numbers."""
+        """One step on a batch; the weighted sum, the gradient's norm and each loss as numbers.
+
+        Raises:
+            TrainingError: if a loss or a gradient is no number; the weights are left as they were.
+        """
         share = rate_at(self.step, self.stage.steps, self.stage.optim)
-        for options in self.optimizer.param_groups:
-            options["lr"] = options["peak"] * share
-        batch = {key: value.to(self.device) for key, value in batch.items()}
-        generator = torch.Generator().manual_seed((self.stage.seed + 1) * 7_919_777 + self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            losses = self.compute_losses(batch, generator)
-        weights = self.stage.weights
-        total = torch.zeros((), device=self.device)
-        for name in sorted(losses.keys() & {name for name in weights if weights[name]}):
-            total = total + weights[name] * losses[name]
-        if not torch.isfinite(total):
-            raise TrainingError(
-                f"the loss is {total.item()} at step {self.step}; the last good checkpoint is "
-                f"{self.run.checkpoint}: lower the learning rate and run again"
-            )
-        total.backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.stage.optim.max_grad_norm)
+        set_rates(self.optimizer, share)
+        losses = self.backward(batch)
+        check_losses(losses, self.step, self.run.checkpoint)
+        norm = self.clipped_norm()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.averaged.update(self.parameters, self.step)
-        return {"total": total.item(), "norm": norm.item()} | {
-            name: value.item() for name, value in losses.items()
-        }
+        weights = self.stage.weights
+        total = sum(weights[name] * losses[name] for name in sorted(losses) if weights.get(name))
+        return {"total": total, "norm": norm, "rate": share} | losses
+
+    def backward(self, batch: Batch) -> dict[str, float]:
+        """Gradients of the whole batch, part by part; its losses, summed over all processes."""
+        count = self.execution.accumulate
+        first = self.processes.rank * count
+        generator = torch.Generator().manual_seed((self.stage.seed + 1) * 7_919_777 + self.step)
+        parts = parts_of(
+            self.compute_losses,
+            batch,
+            generator,
+            count=count * self.processes.count,
+            chosen=range(first, first + count),
+        )
+        sums: dict[str, Tensor] = {}
+        for index, part in enumerate(parts):
+            with self.processes.syncing(self.losses_of, is_last=index == len(parts) - 1):
+                losses = self._backward_part(part, generator, first + index)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0) + part.share(name) * value.detach().float()
+        names = sorted(sums)
+        values = self.processes.sum(torch.stack([sums[name] for name in names]))
+        return dict(zip(names, values.tolist(), strict=True))
+
+    def _backward_part(
+        self, part: Part, generator: torch.Generator, number: int
+    ) -> dict[str, Tensor]:
+        """Add a part's gradients; its own losses."""
+        device, weights = self.processes.device, self.stage.weights
+        batch = {name: value.to(device) for name, value in part.batch.items()}
+        chance = dropout_generator(self.stage.seed, self.step, number)
+        with seeded_on(device, chance):
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.is_bf16):
+                losses = self.losses_of(batch, generator)
+            total = torch.zeros((), device=device)
+            for name in sorted(losses.keys() & {name for name in weights if weights[name]}):
+                total = total + weights[name] * part.share(name) * losses[name]
+            (total * self.processes.count).backward()  # their mean is taken, the sum is wanted
+        return losses
+
+    def clipped_norm(self) -> float:
+        """The norm of all gradients, which are scaled down to at most the stage's.
+
+        Raises:
+            TrainingError: if it is no number.
+        """
+        gradients = [each.grad for each in self.parameters.values() if each.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        value = whole(norm).item()
+        if not torch.isfinite(torch.tensor(value)):
+            check_gradients(self.groups, self.step, self.run.checkpoint)
+        limit = self.stage.optim.max_grad_norm
+        nn.utils.clip_grads_with_norm_(self.parameters.values(), limit, norm)
+        return value
+
+
+def dropout_generator(seed: int, step: int, part: int) -> torch.Generator:
+    """Chance within the networks, for one part of one step."""
+    return torch.Generator().manual_seed(((seed + 1) * 6_700_417 + step) * 4_099 + part)

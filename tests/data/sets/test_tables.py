@@ -20,6 +20,15 @@ def test_rows_know_the_line_they_begin_in(tmp_path):
     assert second.place == "list.csv:5"
 
 
+def test_a_table_without_a_header_has_the_columns_it_is_said_to_have(tmp_path):
+    path = write_text(tmp_path / "list.csv", '---g-f_I2yQ,1,"a, b"\n\n-x,2,c\n')
+    rows = list(read_table(path, ("video", "start", "label"), has_header=False))
+    assert [row.cells["label"] for row in rows] == ["a, b", "c"]
+    assert [row.place for row in rows] == ["list.csv:1", "list.csv:3"]
+    with pytest.raises(CorpusError, match="list.csv:1: 3 cells for 2 columns"):
+        list(read_table(path, ("video", "start"), has_header=False))
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     assert rows_of(tmp_path, "\ufeffid,caption\n1,rain\n")[0].text("id") == "1"
 

@@ -47,12 +47,13 @@ class Row:
         return value
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+def read_table(path: Path, columns: tuple[str, ...], *, has_header: bool = True) -> Iterator[Row]:
     """Rows of a comma-separated file whose first line names its columns.
 
     Args:
         path: UTF-8 text, with or without a byte order mark.
         columns: names that have to be there; others are read too.
+        has_header: without one, ``columns`` are all columns there are, in order.
 
     Raises:
         CorpusError: naming the line, if the file is missing, is not UTF-8, lacks a column or has
@@ -61,7 +62,7 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
     lines = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     number = 1
     try:
-        names = [name.strip() for name in next(lines, [])]
+        names = [name.strip() for name in next(lines, [])] if has_header else list(columns)
         missing = [name for name in columns if name not in names]
         if missing:
             raise CorpusError(

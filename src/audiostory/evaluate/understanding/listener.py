@@ -1,7 +1,7 @@
 """A system that hears and writes: whoever is asked for captions and answers.
 
-``Listener`` is the seam. Chat models that hear stand behind it here; a model of ours joins it once
-training gives it a way from sound to text.
+``Listener`` is the seam. Chat models that hear stand behind it here, models of ours in
+``checkpoint``.
 
 The prompts are ours: the paper prints none for its Table 2.
 """

@@ -1,0 +1,121 @@
+"""Features of the frozen audio encoder, computed once and kept by content.
+
+The key of a file is what was heard and what heard it: other sounds under the same names, another
+codec or another encoder make new files. They are made in parts, so that what an interrupted run
+has made is there for the next one, and are read where they lie.
+
+Shapes: ``N`` samples, ``V`` windows, ``P`` positions of one, ``E`` width of a feature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audiostory.audio.waveform import load
+from audiostory.config import to_dict
+from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.data.understanding.rows import HeardRow
+from audiostory.errors import AudioError, CorpusError
+from audiostory.models.audiostory import AudioStoryModel
+
+PART = 1024
+"""Recordings whose features share a file."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Features ``(V, P, E)`` of many recordings, by index."""
+
+    parts: Sequence[Ragged]
+
+    def __len__(self) -> int:
+        """Number of recordings."""
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Features of one recording, in single precision."""
+        part, place = divmod(index, PART)
+        return self.parts[part][place].float()
+
+
+@torch.no_grad()
+def heard_features(
+    model: AudioStoryModel,
+    contents: Sequence[str],
+    samples_of: Callable[[int], Tensor],
+    cache: Path,
+) -> Heard:
+    """What the model's frozen ears make of recordings.
+
+    Args:
+        model: with ears.
+        contents: of each recording, a name that changes with its sound.
+        samples_of: samples ``(N,)`` of a recording, at the rate of the ears.
+        cache: folder where they are kept, in half precision.
+
+    Raises:
+        CorpusError: if a recording cannot be read, or its features are not finite.
+        ShapeError: if the model is deaf.
+    """
+    frozen = key_of_tensors(dict(model.ears.frozen(model.codec)))
+    key = key_of(to_dict(model.ears.config), to_dict(model.config.codec), frozen)
+
+    def features(indices: range) -> Iterator[Tensor]:
+        for index in indices:
+            heard_VPE = model.hear(samples_of(index)[None].to(model.device)).half().cpu()
+            if not heard_VPE.isfinite().all():
+                raise CorpusError(f"features of {contents[index]} are not finite: is it sound?")
+            yield heard_VPE
+
+    parts: list[Ragged] = []
+    for start in range(0, len(contents), PART):
+        indices = range(start, min(start + PART, len(contents)))
+        part_key = key_of(key, [contents[index] for index in indices])
+        parts.append(cached(cache, "heard", part_key, lambda of=indices: pack(features(of))))
+    return Heard(parts)
+
+
+def row_features(
+    model: AudioStoryModel, folder: Path, rows: Sequence[HeardRow], cache: Path
+) -> Heard:
+    """What the model's frozen ears make of the files of rows; each file is read to know its key.
+
+    Args:
+        model: with ears.
+        folder: what the rows' files are relative to.
+        rows: the recordings.
+        cache: folder where features are kept.
+
+    Raises:
+        CorpusError: naming a file that cannot be read.
+        ShapeError: if the model is deaf.
+    """
+    rate_hz = model.ears.sample_rate_hz
+
+    def samples_of(index: int) -> Tensor:
+        try:
+            waveform = load(folder / rows[index].file, rate_hz, mono=True)
+        except AudioError as error:
+            raise CorpusError(f"{rows[index].place}: {error}") from error
+        return torch.from_numpy(waveform.samples[0].copy())
+
+    return heard_features(model, [_digest(folder / row.file) for row in rows], samples_of, cache)
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a file.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CorpusError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,286 @@
+"""The kinds of data and of losses that stages name, what each needs, and what is not there.
+
+``workbench.py`` puts them together to a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from audiostory.data.blocks import CaptionClips, StoryClips
+from audiostory.data.released_clips import ReleasedClips
+from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
+from audiostory.data.stories import StoryTexts
+from audiostory.data.understanding.questions import Questions
+from audiostory.data.understanding.sequences import RecordingQuestions
+from audiostory.errors import TrainingError
+from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
+from audiostory.models.codec import NanoCodec, NanoCodecConfig
+from audiostory.train.materials import Materials, Paths
+from audiostory.train.objective import (
+    TOLD,
+    CodecObjective,
+    FlowObjective,
+    StoryObjective,
+    TextObjective,
+    UnderstandingObjective,
+)
+from audiostory.train.released import ReleasedObjective
+from audiostory.train.splitting import ComputeLosses
+from audiostory.train.stages import StageConfig
+from audiostory.train.trainer import BatchAt
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of training data."""
+
+    build: Callable[[Materials, StageConfig], BatchAt]
+    """Its batches for a stage."""
+    num_samples: Callable[[Materials, StageConfig], int]
+    """How many samples there are: what an epoch is counted by."""
+    needs: tuple[str, ...]
+    """The fields of ``Paths`` it reads."""
+    needs_for: Mapping[str, str] = field(default_factory=dict)
+    """The one that it reads besides, where a loss of this name is weighed."""
+    is_heard: bool = False
+    """Whether the model needs ears for it."""
+
+    def reads(self, stage: StageConfig) -> list[str]:
+        """All fields of ``Paths`` that a stage's batches are made from."""
+        weighed = (need for loss, need in self.needs_for.items() if stage.weights.get(loss))
+        return [*self.needs, *weighed]
+
+
+@dataclass(frozen=True)
+class ObjectiveKind:
+    """A kind of losses."""
+
+    build: Callable[[AudioStoryModel, StageConfig], ComputeLosses]
+    """What computes them for a stage."""
+    losses: frozenset[str]
+    """The names of all it can compute."""
+
+
+def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Segments of waveforms."""
+    return SoundSegments(
+        materials.waveforms,
+        SoundSampler(materials.rows),
+        stage.seed,
+        batch_size=stage.batch_size,
+        num_samples=materials.codec.sample_rate_hz,  # fits the encoder, if no run has yet
+    ).batch_at
+
+
+def single_sounds(
+    materials: Materials, stage: StageConfig, features_of: Callable[[Materials], Tensor]
+) -> SoundLatents:
+    """Latents of single sounds with features of their wordings."""
+    return SoundLatents(
+        latents=materials.latents,
+        features=features_of(materials),
+        wordings=materials.wording_indices(),
+        silence_C=materials.silence(),
+        sampler=SoundSampler(materials.rows),
+        seed=stage.seed,
+        frames_per_s=materials.frames_per_s,
+        patch_frames=materials.model.config.dit.patch_frames,
+        batch_size=stage.batch_size,
+    )
+
+
+def sound_latents(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Latents of single sounds with text features."""
+    return single_sounds(materials, stage, Materials.wording_features).batch_at
+
+
+def bridged_latents(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Latents of single sounds with what the model's own bridge says of their captions."""
+    return single_sounds(materials, stage, Materials.bridged_features).batch_at
+
+
+def caption_clips(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Bridge blocks of single sounds; for a loss of ``TOLD``, an eighth as many stories as text."""
+    has_text = any(stage.weights.get(loss) for loss in TOLD)
+    return CaptionClips(
+        sounds=single_sounds(materials, stage, Materials.wording_features),
+        texts=materials.texts,
+        tokenizer=materials.tokenizer,
+        tokens=materials.model.config.tokens,
+        stories=told(materials, stage.seed, max(1, stage.batch_size // 8)) if has_text else None,
+    ).batch_at
+
+
+def released_clips(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Single sounds as the released training forward reads them."""
+    return ReleasedClips(
+        sounds=single_sounds(materials, stage, Materials.wording_features),
+        texts=materials.texts,
+        tokenizer=materials.tokenizer,
+        tokens=materials.model.config.tokens,
+    ).batch_at
+
+
+def told(materials: Materials, seed: int, batch_size: int) -> StoryTexts:
+    """Stories as text, sounding or not."""
+    tokens = materials.model.config.tokens
+    return StoryTexts(materials.stories, materials.tokenizer, tokens, seed, batch_size)
+
+
+def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Stories as text."""
+    return told(materials, stage.seed, stage.batch_size).batch_at
+
+
+def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Bridge blocks with targets; with latents where the stage has a flow loss."""
+    has_flow, config = bool(stage.weights.get("flow")), materials.model.config
+    return StoryClips(
+        stories=materials.sounding if has_flow else materials.stories,
+        tokenizer=materials.tokenizer,
+        tokens=config.tokens,
+        teacher=materials.teacher,
+        told=told(materials, stage.seed + 1, max(1, stage.batch_size // 2)),
+        seed=stage.seed,
+        batch_size=stage.batch_size,
+        latents=materials.story_latents if has_flow else None,
+        first_clips=materials.first_clips() if has_flow else (),
+        frames_per_s=materials.frames_per_s,
+        patch_frames=config.dit.patch_frames,
+        max_frames=config.dit.max_frames,
+    ).batch_at
+
+
+def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Questions about the clips of the corpus, and their answers."""
+    return RecordingQuestions(
+        Questions(materials.heard_rows),
+        materials.heard,
+        num_tokens=materials.model.ears.num_tokens,
+        tokenizer=materials.tokenizer,
+        seed=stage.seed,
+        batch_size=stage.batch_size,
+        sample=SoundSampler(materials.rows).draw,
+    ).batch_at
+
+
+def num_clips(materials: Materials, stage: StageConfig) -> int:
+    """Clips of the corpus."""
+    return len(materials.rows)
+
+
+def num_stories(materials: Materials, stage: StageConfig) -> int:
+    """Composed stories; for a flow loss, those that sound."""
+    return len(materials.sounding if stage.weights.get("flow") else materials.stories)
+
+
+SOURCES: dict[str, SourceKind] = {
+    "sound_segments": SourceKind(sound_segments, num_clips, ("corpus",)),
+    "sound_latents": SourceKind(sound_latents, num_clips, ("corpus", "teacher")),
+    "bridged_latents": SourceKind(bridged_latents, num_clips, ("corpus",)),
+    "caption_clips": SourceKind(
+        caption_clips, num_clips, ("corpus", "teacher"), dict.fromkeys(TOLD, "stories")
+    ),
+    "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
+    "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
+    "story_clips": SourceKind(story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}),
+    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True),
+}
+"""Kinds of training data, by the names stages use."""
+
+
+def codec_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """Reconstruction of the waveform."""
+    assert isinstance(model.codec, NanoCodec)  # materials.codec has refused others
+    return CodecObjective(model.codec)
+
+
+def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """Eq. 2."""
+    return TextObjective(model.llm)
+
+
+def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """Eq. 5 on single sounds."""
+    return FlowObjective(model, stage.noise_levels)
+
+
+def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """Eq. 6 to 8."""
+    wanted = {name for name in OBJECTIVES["story"].losses if stage.weights.get(name)}
+    return StoryObjective(model, frozenset(wanted), stage.noise_levels)
+
+
+def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """Answers about sounds heard (Eq. 7 and 8)."""
+    return UnderstandingObjective(model)
+
+
+def released_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
+    """The released forward's losses."""
+    return ReleasedObjective(model, stage.noise_levels)
+
+
+OBJECTIVES: dict[str, ObjectiveKind] = {
+    "codec": ObjectiveKind(codec_objective, frozenset({"spectral"})),
+    "text": ObjectiveKind(text_objective, frozenset({"text"})),
+    "flow": ObjectiveKind(flow_objective, frozenset({"flow"})),
+    "story": ObjectiveKind(story_objective, frozenset({"semantic", "token", "flow"}) | TOLD),
+    "understanding": ObjectiveKind(understanding_objective, frozenset({"understanding"})),
+    "released": ObjectiveKind(released_objective, frozenset({"semantic", "text", "flow"})),
+}
+"""Kinds of losses, by the names stages use."""
+
+
+def missing_parts(stage: StageConfig) -> list[str]:
+    """What a stage names that there is no code for, each in words."""
+    kinds = [stage, *map(stage.learning_from, stage.mixed)]
+    known = [OBJECTIVES[kind.objective] for kind in kinds if kind.objective in OBJECTIVES]
+    computed = frozenset[str]().union(*(objective.losses for objective in known))
+    weighed = (name for name, weight in stage.weights.items() if weight)
+    uncomputed = [name for name in weighed if name not in computed]
+    return [
+        *(f"there is no data source '{k.data}'" for k in kinds if k.data not in SOURCES),
+        *(f"there is no objective '{k.objective}'" for k in kinds if k.objective not in OBJECTIVES),
+        *([f"no objective computes {', '.join(uncomputed)}"] if uncomputed else []),
+    ]
+
+
+def check_ready(
+    stage: StageConfig, config: AudioStoryConfig, paths: Paths, *, has_start: bool = False
+) -> None:
+    """Refuse a run that cannot begin, before a model of that size takes memory.
+
+    Args:
+        stage: what is to be run.
+        config: the model it is to be run with.
+        paths: what the run is given.
+        has_start: whether it begins with a finished model instead of the stage's own beginning.
+
+    Raises:
+        TrainingError: naming all that is missing at once: code, and the options that give what
+            there is code for.
+    """
+    kinds = [stage, *map(stage.learning_from, stage.mixed)]
+    needs = [need for k in kinds if k.data in SOURCES for need in SOURCES[k.data].reads(k)]
+    if stage.initial == "foundation" and not has_start:
+        needs.insert(0, "foundation")
+    missing = missing_parts(stage)
+    if "corpus" in needs and not isinstance(config.codec, NanoCodecConfig):
+        missing.append(
+            "latents and text features are made with nano's codec and teacher only, and "
+            f"'{config.name}' has others"
+        )
+    if config.audio_encoder is None and any(
+        SOURCES[kind.data].is_heard for kind in kinds if kind.data in SOURCES
+    ):
+        missing.append(f"'{config.name}' has no ears: give a --size with them, nano-hearing or 3b")
+    lacking = [f"--{need}" for need in dict.fromkeys(needs) if getattr(paths, need) is None]
+    if lacking:
+        missing.append(f"give {', '.join(lacking)} (docs/training.md)")
+    if missing:
+        raise TrainingError(f"{stage.name} cannot run at size {config.name}: {'; '.join(missing)}")

@@ -1,0 +1,100 @@
+"""Checkpoints that are whole or not there, and the numbers of a run."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from audiostory.errors import CheckpointError, OutputError
+from audiostory.train.run_folder import Run, differences
+from tests.train.tiny_run import ALONE, STAGE
+
+STATE = {"model/w": torch.arange(6.0).view(2, 3), "step": torch.tensor(7)}
+
+
+def run(folder: Path) -> Run:
+    return Run(folder, STAGE, ALONE)
+
+
+def read(folder: Path) -> torch.Tensor:
+    state = {name: torch.zeros_like(value) for name, value in STATE.items()}
+    run(folder).load(state)
+    return state["model/w"]
+
+
+def test_what_was_saved_is_read_bit_for_bit(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    assert run(tmp_path).about()["step"] == 7
+    assert run(tmp_path).shapes() == {"model/w": (2, 3), "step": ()}
+    assert torch.equal(read(tmp_path), STATE["model/w"])
+
+
+def test_a_new_checkpoint_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    (tmp_path / "checkpoint-000000008.part").mkdir()  # what a kill left
+    run(tmp_path).save(9, {**STATE, "model/w": torch.ones(2, 3)})
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-000000009"]
+    assert torch.equal(read(tmp_path), torch.ones(2, 3))
+
+
+def test_a_half_written_checkpoint_is_none(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-000000008.part").mkdir()
+    assert run(tmp_path).checkpoint is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_keeps_the_old_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    run(tmp_path).save(7, STATE)
+
+    def full(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    told = f"checkpoint-000000009: {os.strerror(number)}; .*000000007 is whole and is kept.*room"
+    with pytest.raises(OutputError, match=told):
+        run(tmp_path).save(9, {**STATE, "model/w": torch.ones(2, 3)})
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-000000007"]
+    assert torch.equal(read(tmp_path), STATE["model/w"])
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    (data,) = (tmp_path / "checkpoint-000000007").glob("*.distcp")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="000000007 cannot be read"):
+        read(tmp_path)
+    (tmp_path / "checkpoint-000000007" / "about.json").unlink()
+    with pytest.raises(CheckpointError, match="damaged"):
+        run(tmp_path).about()
+
+
+def test_numbers_of_undone_steps_are_forgotten(tmp_path: Path) -> None:
+    own = run(tmp_path)
+    for step in (1, 2, 3):
+        own.log({"step": step, "total": 0.5})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "tot')
+    own.begin(2)
+    assert own.rows() == [{"step": 1, "total": 0.5}, {"step": 2, "total": 0.5}]
+
+
+def test_numbers_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+    own = run(tmp_path)
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="No space left"):
+        own.log({"step": 1})
+
+
+def test_differences_name_the_fields() -> None:
+    kept = {"steps": 3, "optim": {"rate": 1, "decay": 2}}
+    given = {"steps": 3, "optim": {"rate": 2}}
+    assert differences(kept, given) == [
+        "optim.decay is 2 there and None here",
+        "optim.rate is 1 there and 2 here",
+    ]
