@@ -163,6 +163,14 @@ def test_other_ears_or_another_model_need_another_folder(tmp_path: Path) -> None
         ranked(tmp_path / "pairs", num_candidates=4)
 
 
+def test_a_model_by_another_name_is_the_same_model(tmp_path: Path) -> None:
+    ranked(tmp_path / "pairs")
+    ears = LoudEars()
+    make_preferences(tmp_path / "pairs", CAPTIONS, candidates(ears), "/models/tiny")
+    assert ears.num_heard == 0
+    assert PreferencePairs(tmp_path / "pairs").about.model == "tiny"
+
+
 def test_what_cannot_be_made_is_refused_before_anything_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a pair needs two sounds"):
         CandidatesConfig(num_candidates=1)

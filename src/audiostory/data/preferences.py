@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -45,7 +45,7 @@ class PairsAbout:
     """What is the same for all pairs of a folder."""
 
     model: str
-    """What the model that made the sounds was called."""
+    """What the model that made the sounds was called when they were begun."""
     model_key: str
     """Digest of what tells and makes them (``key_of_model``)."""
     ears: str
@@ -113,7 +113,7 @@ class PairsFolder:
         place = self.path / ABOUT
         if place.exists():
             kept = read_about(self.path)
-            if differing := differences(kept, about):
+            if differing := differences(kept, replace(about, model=kept.model)):
                 told = "; ".join(f"{name} is {a} there, here {b}" for name, a, b in differing)
                 raise OutputError(f"{self.path} holds other pairs ({told}): name a new folder")
             return
@@ -275,7 +275,7 @@ def padded(latents: Iterable[Tensor]) -> Tensor:
 
 def key_of_caption(about: PairsAbout, caption: str, duration_s: float) -> str:
     """A name for a caption's file, of all that decides its sounds and their scores."""
-    return key_of(to_dict(about), caption, duration_s)
+    return key_of(to_dict(replace(about, model="")), caption, duration_s)
 
 
 def key_of_model(model: AudioStoryModel) -> str:
