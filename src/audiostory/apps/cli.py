@@ -11,7 +11,16 @@ from typing import Annotated
 import typer
 
 import audiostory
-from audiostory.apps import batch, benching, importing, measuring, music, options, training
+from audiostory.apps import (
+    batch,
+    benching,
+    importing,
+    measuring,
+    music,
+    options,
+    preferring,
+    training,
+)
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
 from audiostory.apps.progress import show
 from audiostory.apps.work import (
@@ -267,5 +276,6 @@ for command in (training.compose, training.recipes, training.train, training.exp
 app.command("compose-music")(music.compose_music)
 app.command("import-release")(importing.import_release)
 app.command()(importing.doctor)
+app.command()(preferring.preferences)
 app.command()(benching.bench)
 app.add_typer(measuring.app, name="evaluate")

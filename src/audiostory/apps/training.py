@@ -153,6 +153,10 @@ def train(  # noqa: PLR0913 - one parameter per option
         Path | None,
         typer.Option(help="Folder of a model whose parts are pretrained, where a recipe needs it."),
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Folder of ranked sounds, as 'audiostory preferences' makes it."),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--from", help="Begin with a finished model, by name or folder."),
@@ -226,6 +230,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             teacher=teacher,
             texts=texts,
             foundation=foundation,
+            pairs=pairs,
         )
         check_ready(stage, config, paths, has_start=start is not None)
         execution = Execution(

@@ -23,6 +23,7 @@ from audiostory.data.blocks import collate, lone_story, packed
 from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
 from audiostory.data.manifest import SoundRow
 from audiostory.data.mixing import Mixer
+from audiostory.data.preferences import PreferencePairs
 from audiostory.data.sounds import (
     SIXTEEN_BIT,
     SoundSampler,
@@ -80,6 +81,8 @@ class Paths:
     """Folder of the text encoder whose features semantic tokens learn."""
     foundation: Path | None = None
     """Folder of a model whose parts are pretrained, for recipes that begin with one."""
+    pairs: Path | None = None
+    """Folder of sounds, one preferred to another (``audiostory preferences``)."""
 
     def need(self, name: str) -> Path:
         """The path called ``name``.
@@ -292,6 +295,11 @@ class Materials:
     def stories(self) -> StoryFile:
         """The composed stories."""
         return StoryFile(self.paths.need("stories"))
+
+    @cached_property
+    def pairs(self) -> PreferencePairs:
+        """The ranked sounds."""
+        return PreferencePairs(self.paths.need("pairs"))
 
     @cached_property
     def sounding(self) -> StoryFile:
