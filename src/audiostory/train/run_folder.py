@@ -8,6 +8,7 @@ it is whole, and only then the last one goes.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -26,16 +27,32 @@ from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.train.distributed import Processes
 from audiostory.train.stages import StageConfig
 
+log = logging.getLogger(__name__)
+
 ABOUT = "about.json"
-"""Of which recipe and step a checkpoint is; written last."""
+"""Of which recipe, origins and step a checkpoint is; written last."""
 METRICS = "metrics.jsonl"
 
 
 class Run:
-    """A folder with the checkpoints and metrics of one training run."""
+    """A folder with the checkpoints and metrics of one training run.
 
-    def __init__(self, folder: Path, stage: StageConfig, processes: Processes) -> None:
+    Args:
+        folder: made if it is not there.
+        stage: what is run.
+        processes: who runs it.
+        origins: digests of what it begins with and learns from, as ``origins_of`` has them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stage: StageConfig,
+        processes: Processes,
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.stage, self.processes = folder, stage, processes
+        self.origins = dict(origins or {})
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -63,7 +80,8 @@ class Run:
             with _quiet():
                 state_dict_saver.save(dict(state), storage_writer=FileSystemWriter(partial))
             if self.processes.is_first:
-                about = {"step": step, "stage": described(self.stage)}
+                stage = described(self.stage)
+                about = {"step": step, "stage": stage, "origins": self.origins}
                 (partial / ABOUT).write_text(json.dumps(about, indent=2))
                 if path.exists():
                     shutil.rmtree(path)
@@ -92,10 +110,10 @@ class Run:
             ) from error
 
     def about(self) -> dict[str, Any]:
-        """The step of the last checkpoint, after making sure that it is of this very recipe.
+        """The step of the last checkpoint, after making sure that it is of this very run.
 
         Raises:
-            TrainingError: naming what differs.
+            TrainingError: naming what differs of the recipe, or of what is learned from.
             CheckpointError: if it is damaged.
         """
         path = self.checkpoint
@@ -108,6 +126,13 @@ class Run:
             raise TrainingError(
                 f"{path} belongs to another recipe or another schedule ({'; '.join(differing)}): "
                 "give what it was begun with, or use a fresh --runs folder"
+            )
+        if "origins" not in about:  # of a version before there were any
+            log.warning("%s does not say what it was begun with: no comparison is made", path)
+        elif changed := _changed(about["origins"], self.origins):
+            raise TrainingError(
+                f"{path} was begun with something else ({'; '.join(changed)}): give what it was "
+                "begun with, or use a fresh --runs folder"
             )
         return about
 
@@ -180,6 +205,19 @@ class Run:
 def described(stage: StageConfig) -> dict[str, Any]:
     """A recipe as JSON has it."""
     return json.loads(json.dumps(asdict(stage), default=dict))
+
+
+def _changed(kept: Mapping[str, str], given: Mapping[str, str]) -> list[str]:
+    """Which origins are others now, each in words."""
+    return [
+        f"{name}: not given then"
+        if name not in kept
+        else f"{name}: not given now"
+        if name not in given
+        else f"{name}: changed"
+        for name in sorted(kept.keys() | given.keys())
+        if kept.get(name) != given.get(name)
+    ]
 
 
 def differences(kept: object, given: object, name: str = "") -> list[str]:

@@ -28,6 +28,7 @@ from audiostory.train.distributed import launched, whole
 from audiostory.train.execution import Execution
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
+from audiostory.train.origins import origins_of
 from audiostory.train.run_folder import Run
 from audiostory.train.samples import CaptionSamples, SamplesEvery
 from audiostory.train.sources import OBJECTIVES, SOURCES, missing_parts
@@ -68,7 +69,7 @@ class Workbench:
 
         Raises:
             TrainingError: if the stage needs what there is no code for, an earlier stage or a
-                material is missing, or the loss is no number.
+                material is missing, its run was begun with others, or the loss is no number.
             CheckpointError: if ``start`` holds no sound model, or TangoFlux's DiT does not fit.
             DeviceMemoryError: if the run cannot fit its device.
             OutputError: if the disk is full; the last checkpoint is kept.
@@ -80,7 +81,8 @@ class Workbench:
         with processes.first_alone():
             batch_at, compute_losses = self.begin(stage, start=start, tangoflux=tangoflux)
             stage = stage.lasting(SOURCES[stage.data].num_samples(self.materials, stage))
-        run = Run(self.folder_of(stage.name), stage, processes)
+            origins = origins_of(stage, self.materials, start=start, tangoflux=tangoflux)
+        run = Run(self.folder_of(stage.name), stage, processes, origins)
         if processes.is_first:
             watchers = [*watchers, *self.watchers(run, execution)]
         if execution.checkpoint_activations:
