@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,9 @@ def test_differences_name_the_fields() -> None:
         "optim.decay is 2 there and None here",
         "optim.rate is 1 there and 2 here",
     ]
+
+
+def test_where_a_value_comes_from_may_be_told_in_other_words(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    retold = replace(STAGE, cited={"steps": "Sec. 5.1"})
+    assert Run(tmp_path, retold, ALONE).about()["step"] == 7

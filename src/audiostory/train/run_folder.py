@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 ABOUT = "about.json"
 """Of which recipe, origins and step a checkpoint is; written last."""
 METRICS = "metrics.jsonl"
+WORDS = {"cited"}
+"""Fields of a recipe that say something about it and change nothing."""
 
 
 class Run:
@@ -221,11 +223,11 @@ def _changed(kept: Mapping[str, str], given: Mapping[str, str]) -> list[str]:
 
 
 def differences(kept: object, given: object, name: str = "") -> list[str]:
-    """What of a recipe differs from that of a checkpoint, field by field."""
+    """What of a recipe differs from that of a checkpoint, field by field; words do not count."""
     if isinstance(kept, dict) and isinstance(given, dict):
         return [
             line
-            for key in sorted(kept.keys() | given.keys())
+            for key in sorted((kept.keys() | given.keys()) - WORDS)
             for line in differences(kept.get(key), given.get(key), f"{name}.{key}".strip("."))
         ]
     return [] if kept == given else [f"{name} is {kept} there and {given} here"]
