@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audiostory.audio.waveform import Waveform
@@ -30,7 +30,7 @@ from audiostory.train.recipes.catalogue import stage
 from audiostory.train.recipes.nano import NANO
 from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import Trainer
-from audiostory.train.workbench import Workbench
+from audiostory.train.workbench import Workbench, check_beginning
 from tests.data.corpus import write_corpus
 from tests.released_folder import write_tangoflux
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
@@ -200,6 +200,30 @@ def test_a_tangoflux_of_another_size_is_refused_before_training(paths: Paths) ->
     with pytest.raises(CheckpointError, match="the DiT of .* does not fit"):
         bench(paths).train(short("nano/dit"), tangoflux=folder)
     assert not (paths.runs / "dit" / "weights.safetensors").exists()
+
+
+def test_tangoflux_overwrites_no_dit_that_has_learned(paths: Paths, tmp_path: Path) -> None:
+    folder = write_tangoflux(tmp_path / "TangoFlux")
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "model")
+    whole = short("nano/stage1-whole")
+    with pytest.raises(TrainingError, match="overwrite the DiT of .*model: give it, or --from"):
+        check_beginning(whole, tiny_config(), paths, start=tmp_path / "model", tangoflux=folder)
+    for name, part in (("stage1-stories", "llm.x"), ("stage1-bridged", "dit.x")):
+        (paths.runs / name).mkdir(parents=True)
+        save_file({part: torch.zeros(1)}, paths.runs / name / "weights.safetensors")
+    with pytest.raises(TrainingError, match="that 'nano/stage1-bridged' has trained"):
+        bench(paths).train(whole, tangoflux=folder)
+    fresh = replace(whole, starts_from=("nano/stage1-stories",))
+    check_beginning(fresh, tiny_config(), paths, tangoflux=folder)
+
+
+def test_a_foundation_of_other_sizes_is_refused(paths: Paths, tmp_path: Path) -> None:
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "foundation")
+    given = replace(paths, foundation=tmp_path / "foundation")
+    larger = replace(tiny_config(), name="larger", llm=replace(tiny_config().llm, num_layers=3))
+    with pytest.raises(TrainingError, match="holds a 'tiny' of other sizes than 'larger'"):
+        check_beginning(short("paper-main/stage1-warm"), larger, given)
+    check_beginning(short("paper-main/stage1-warm"), tiny_config(), given)
 
 
 @pytest.fixture
