@@ -12,6 +12,7 @@ import torch
 
 from audiostory.errors import CheckpointError, OutputError
 from audiostory.train.run_folder import Run, differences
+from tests.disk import disk_full
 from tests.train.tiny_run import ALONE, STAGE
 
 STATE = {"model/w": torch.arange(6.0).view(2, 3), "step": torch.tensor(7)}
@@ -83,6 +84,15 @@ def test_numbers_of_undone_steps_are_forgotten(tmp_path: Path) -> None:
         file.write('{"step": 4, "tot')
     own.begin(2)
     assert own.rows() == [{"step": 1, "total": 0.5}, {"step": 2, "total": 0.5}]
+
+
+def test_a_run_that_cannot_be_noted_is_told_and_keeps_its_numbers(tmp_path: Path) -> None:
+    own = run(tmp_path)
+    own.log({"step": 1})
+    with disk_full(), pytest.raises(OutputError, match=r"stage\.json: .*make room"):
+        own.begin(1)
+    assert own.rows() == [{"step": 1}]
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
 def test_numbers_that_cannot_be_written_are_told(tmp_path: Path) -> None:

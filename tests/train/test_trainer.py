@@ -210,7 +210,10 @@ def test_a_full_disk_keeps_the_run_at_its_last_checkpoint(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    def begin(step: int) -> None:
+        monkeypatch.setattr(os, "fsync", full)
+
+    monkeypatch.setattr(run.run, "begin", begin)
     with pytest.raises(
         OutputError, match="No space left on device; .*000000001 is whole.*make room"
     ):

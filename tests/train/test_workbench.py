@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,11 +18,11 @@ from torch import Tensor
 from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
-from audiostory.errors import CheckpointError, TrainingError
+from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.generate.answering import Answerer
 from audiostory.models.audiostory import AudioStoryConfig
 from audiostory.models.llm import LoraSettings
-from audiostory.models.model_folder import from_pretrained, save_pretrained
+from audiostory.models.model_folder import Pretrained, from_pretrained, save_pretrained
 from audiostory.train import materials as materials_module
 from audiostory.train.execution import Execution
 from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
@@ -32,9 +33,12 @@ from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import Trainer
 from audiostory.train.workbench import Workbench, check_beginning
 from tests.data.corpus import write_corpus
+from tests.disk import disk_full
 from tests.released_folder import write_tangoflux
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
+FITTED = vars(Materials)["teacher"]
+"""The teacher that the corpus is read for, where others take ``Teacher``."""
 COURSE = tuple(stage.name for stage in NANO.stages if stage.size is None)
 
 
@@ -150,6 +154,51 @@ def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:
     assert halves.train(short("nano/dit", 4), execution=Execution(stop_after_s=0.0)) is None
     assert bench(paths).train(short("nano/dit", 4)) == whole
     assert whole.read_bytes() == expected
+
+
+def test_weights_that_find_no_room_are_written_when_the_command_is_given_again(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = bench(replace(paths, runs=paths.runs / "roomy")).train(short("nano/codec"))
+    made = bench(paths)
+    keep = made.keep
+
+    def keep_on_a_full_disk(stage: StageConfig, trainer: Trainer) -> Path:
+        with disk_full():
+            return keep(stage, trainer)
+
+    monkeypatch.setattr(made, "keep", keep_on_a_full_disk)
+    with pytest.raises(OutputError, match=r"weights\.safetensors: .*give the same command again"):
+        made.train(short("nano/codec"))
+    assert not list(paths.run("nano/codec").glob("*weights*"))
+    weights = bench(paths).train(short("nano/codec"))
+    assert weights is not None
+    assert expected is not None
+    assert weights.read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda materials: materials.codec,
+        lambda materials: materials.tokenizer,
+        lambda materials: materials.adopt(Pretrained(tiny_model(), tiny_tokenizer())),
+        lambda materials: FITTED.func(materials),
+    ],
+    ids=["encoder", "tokenizer", "adopted", "teacher"],
+)
+def test_what_is_made_once_is_whole_or_not_there(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, make: Callable[[Materials], object]
+) -> None:
+    monkeypatch.setattr(Materials, "text_encoder", SimpleNamespace(width=24))
+    monkeypatch.setattr(materials_module.PooledSpans, "fit", lambda target, texts: None)
+    materials = bench(paths).materials
+    assert materials.waveforms  # cached before the disk is full
+    with disk_full(), pytest.raises(OutputError, match="cannot write .*: .*make room"):
+        make(materials)
+    assert [path for path in paths.runs.rglob("*") if path.is_file()] == [
+        *paths.cache.glob("waveforms-*.safetensors")
+    ]
 
 
 def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:

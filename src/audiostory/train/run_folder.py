@@ -23,6 +23,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
+from audiostory.data.cache import make_folder, written
 from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.train.distributed import Processes
 from audiostory.train.stages import StageConfig
@@ -55,7 +56,7 @@ class Run:
     ) -> None:
         self.folder, self.stage, self.processes = folder, stage, processes
         self.origins = dict(origins or {})
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -173,17 +174,20 @@ class Run:
             ) from error
 
     def begin(self, step: int) -> None:
-        """Note the recipe, and forget numbers of steps that a kill undid."""
+        """Note the recipe, and forget numbers of steps that a kill undid.
+
+        Raises:
+            OutputError: if that cannot be written.
+        """
         if not self.processes.is_first:
             return
-        text = json.dumps(described(self.stage), indent=2)
-        (self.folder / "stage.json").write_text(text)
+        with written(self.folder / "stage.json") as partial:
+            partial.write_text(json.dumps(described(self.stage), indent=2))
         path = self.folder / METRICS
         if path.exists():
             kept = [row for row in self.rows() if row["step"] <= step]
-            partial = path.with_suffix(".part")
-            partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
-            partial.replace(path)
+            with written(path) as partial:
+                partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def log(self, row: Mapping[str, float]) -> None:
         """Append one line to ``metrics.jsonl``."""

@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from audiostory.data.cache import write_tensors
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.copying import start_copying
@@ -191,7 +192,11 @@ class Workbench:
         return folder
 
     def keep(self, stage: StageConfig, trainer: Trainer) -> Path:
-        """Write the averaged weights of what a stage trained, and the buffers beside them."""
+        """Write the averaged weights of what a stage trained, and the buffers beside them.
+
+        Raises:
+            OutputError: if they cannot be written; the last checkpoint has them, too.
+        """
         trainer.averaged.copy_to(trainer.parameters)
         whole_weights = {name: whole(value.detach()) for name, value in stored(self.model).items()}
         modules = {name.partition(".")[0] for name in trainer.parameters}
@@ -203,10 +208,8 @@ class Workbench:
             or (name.partition(".")[0] in modules and name not in parameters)
         }
         path = self.paths.run(stage.name) / "weights.safetensors"
-        temporary = path.with_suffix(".partial")
         if trainer.processes.is_first:
-            save_file(weights, temporary)
-            temporary.replace(path)
+            write_tensors(weights, path)
         trainer.processes.wait()
         return path
 
