@@ -43,6 +43,25 @@ def test_a_new_checkpoint_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     assert torch.equal(read(tmp_path), torch.ones(2, 3))
 
 
+def test_a_checkpoint_of_the_same_step_is_never_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path).save(7, STATE)
+    rename, kept = Path.rename, []
+
+    def watched(path: Path, target: Path) -> Path:
+        moved = rename(path, target)
+        kept.append(read(tmp_path)[0, 1].item())
+        return moved
+
+    monkeypatch.setattr(Path, "rename", watched)
+    run(tmp_path).save(7, {**STATE, "model/w": torch.full((2, 3), 5.0)})
+    assert kept[0] == 1
+    assert kept[-1] in {1, 5}
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000007"]
+    assert read(tmp_path)[0, 1] == 5
+
+
 def test_a_half_written_checkpoint_is_none(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-000000008.part").mkdir()
     assert run(tmp_path).checkpoint is None

@@ -136,6 +136,23 @@ def test_whoever_runs_first_fits_the_encoder(paths: Paths, name: str) -> None:
     assert not torch.equal(fitted, torch.eye(*fitted.shape))
 
 
+class Remembering(Reaching):
+    """What a run's averages and its last weights are when it ends."""
+
+    def finished(self, trainer: Trainer) -> None:
+        self.averages = {name: value.clone() for name, value in trainer.averaged.values.items()}
+        self.last = {name: value.detach().clone() for name, value in trainer.parameters.items()}
+
+
+def test_a_run_leaves_its_averages_not_its_last_weights(paths: Paths) -> None:
+    ended = Remembering()
+    weights = bench(paths).train(short("nano/codec"), watchers=[ended])
+    assert weights is not None
+    kept = load_file(weights)
+    assert all(torch.equal(kept[name], value) for name, value in ended.averages.items())
+    assert not any(torch.equal(kept[name], value) for name, value in ended.last.items())
+
+
 def test_the_codec_learns_from_the_fitted_encoder(paths: Paths) -> None:
     made = bench(paths)
     weights = made.train(short("nano/codec"))

@@ -86,8 +86,10 @@ class Run:
                 stage = described(self.stage)
                 about = {"step": step, "stage": stage, "origins": self.origins}
                 (partial / ABOUT).write_text(json.dumps(about, indent=2))
-                if path.exists():
-                    shutil.rmtree(path)
+                if path.exists():  # moved aside, so that one of them is there at any time
+                    aside = self.folder / f"checkpoint-aside-{step:09d}"
+                    shutil.rmtree(aside, ignore_errors=True)
+                    path.rename(aside)
                 partial.rename(path)
                 self._forget_before(path)
         self.processes.wait()
