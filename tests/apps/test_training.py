@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
 from audiostory.models import audiostory as sizes
-from audiostory.models.model_folder import from_pretrained
-from audiostory.train import materials
+from audiostory.models.model_folder import from_pretrained, save_pretrained
+from audiostory.train import materials, workbench
 from tests.data.corpus import write_corpus
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 
 
 @pytest.fixture
@@ -144,3 +144,36 @@ def test_an_execution_reaches_the_run(tmp_path: Path, runs: Path) -> None:
     fresh = ("--runs", runs.parent / "fresh", *given[2:])
     refused = run("train", "nano/codec", *fresh, "--accumulate", 2)
     assert "cannot be split" in refused.stderr
+
+
+def test_a_beginning_of_another_size_is_refused_before_a_model_is_made(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    save_pretrained(tiny_model(), tiny_tokenizer(), model)
+
+    def made(*arguments: object, **options: object) -> None:
+        pytest.fail("a model was made")
+
+    monkeypatch.setattr(workbench, "AudioStoryModel", made)
+    monkeypatch.setattr(workbench, "from_pretrained", made)
+    stories = tmp_path / "stories.jsonl"
+    stories.touch()
+    given = ("--runs", runs, "--size", "nano", "--from", model)
+    for words in (
+        ("train", "nano/llm", *given, "--stories", stories),
+        ("export", "nano/llm", *given, "-o", tmp_path / "exported"),
+    ):
+        told = run(*words)
+        assert told.exit_code == 2, told.output
+        assert "holds a 'tiny' of other sizes than 'nano'" in " ".join(told.stderr.split())
+
+
+def test_tangoflux_and_a_finished_model_are_refused_together(tmp_path: Path, runs: Path) -> None:
+    model = tmp_path / "model"
+    save_pretrained(tiny_model(), tiny_tokenizer(), model)
+    given = ("--runs", runs, "--size", "tiny", "--from", model, "--tangoflux", tmp_path)
+    told = run("train", "nano/llm", *given, "--stories", tmp_path / "stories.jsonl")
+    assert told.exit_code == 2
+    assert "overwrite the DiT of" in " ".join(told.stderr.split())
+    assert not runs.exists()

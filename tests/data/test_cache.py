@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
-from audiostory.errors import CorpusError
+from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack, write_tensors
+from audiostory.errors import CorpusError, OutputError
+from tests.disk import disk_full
 
 
 def arrays() -> list[torch.Tensor]:
@@ -37,7 +39,24 @@ def test_a_cache_is_made_once_per_key(tmp_path: Path) -> None:
     assert make("a")[0].equal(make("a")[0])
     make("b")
     assert made == ["a", "b"]
-    assert not list(tmp_path.glob("*.partial"))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+    write_tensors({"x": torch.zeros(1)}, tmp_path / "kept.safetensors")
+    with disk_full():
+        with pytest.raises(OutputError, match=r"kept.safetensors: .*make room and give the same"):
+            write_tensors({"x": torch.ones(5000)}, tmp_path / "kept.safetensors")
+        with pytest.raises(OutputError, match=r"things-a.safetensors: .*make room"):
+            cached(tmp_path, "things", "a", lambda: pack(arrays()))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.safetensors"]
+    assert load_file(tmp_path / "kept.safetensors")["x"].equal(torch.zeros(1))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot make the folder .*file/runs: Not a directory"):
+        write_tensors({"x": torch.zeros(1)}, tmp_path / "file" / "runs" / "x.safetensors")
 
 
 def test_keys_follow_contents() -> None:

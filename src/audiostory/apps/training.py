@@ -210,7 +210,7 @@ def train(  # noqa: PLR0913 - one parameter per option
         from audiostory.train.recipes.catalogue import recipe_of, size_of
         from audiostory.train.recipes.catalogue import stage as stage_called
         from audiostory.train.sources import check_ready
-        from audiostory.train.workbench import Workbench
+        from audiostory.train.workbench import Workbench, check_beginning
 
         console = screen()
         handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
@@ -232,7 +232,9 @@ def train(  # noqa: PLR0913 - one parameter per option
             foundation=foundation,
             pairs=pairs,
         )
-        check_ready(stage, config, paths, has_start=start is not None)
+        begun = None if start is None else resolve_model(start)
+        check_ready(stage, config, paths, has_start=begun is not None)
+        check_beginning(stage, config, paths, start=begun, tangoflux=tangoflux)
         execution = Execution(
             device=device,
             bf16=bf16,
@@ -248,7 +250,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             stage,
             execution=execution,
             watchers=[TrainingBar(console)],
-            start=None if start is None else resolve_model(start),
+            start=begun,
             tangoflux=tangoflux,
         )
         typer.echo(str(weights) if weights else f"{paths.runs}: stopped early; run again to go on")
@@ -275,12 +277,14 @@ def export(
 
         from audiostory.train.materials import Paths
         from audiostory.train.recipes.catalogue import recipe_of, size_of
-        from audiostory.train.workbench import Workbench
+        from audiostory.train.workbench import Workbench, check_sizes
 
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
         config = config_of(size or size_of(*stage_names))
-        bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         begun = None if start is None else resolve_model(start)
+        if begun is not None:
+            check_sizes(begun, config)  # before a model of that size takes memory
+        bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         bench.export(output, stages=stage_names, dtype=dtype, start=begun)
         typer.echo(str(output))
 

@@ -15,12 +15,20 @@ from itertools import accumulate, chain, cycle
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
 from audiostory.data.blocks import collate, lone_story, packed
-from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.data.cache import (
+    Ragged,
+    cached,
+    key_of,
+    key_of_tensors,
+    pack,
+    write_tensors,
+    written,
+)
 from audiostory.data.manifest import SoundRow
 from audiostory.data.mixing import Mixer
 from audiostory.data.preferences import PreferencePairs
@@ -124,9 +132,9 @@ class Materials:
         known = load_file(encoder) if encoder.exists() else tensors
         if any(not torch.equal(known[name], value) for name, value in tensors.items()):
             raise TrainingError(f"{encoder} is another encoder: use a fresh --runs folder")
-        encoder.parent.mkdir(parents=True, exist_ok=True)
-        vocabulary.write_text(given.tokenizer.to_str())
-        save_file(tensors, encoder)
+        with written(vocabulary) as partial:
+            partial.write_text(given.tokenizer.to_str())
+        write_tensors(tensors, encoder)
 
     @property
     def encoder_path(self) -> Path:
@@ -161,8 +169,8 @@ class Materials:
         if not path.exists():
             share_C = codec.fit(self.example_patches(codec))
             log.info("%d axes keep %.4f of the variance", len(share_C), float(share_C.sum()))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({f"codec.{name}": value for name, value in encoder_of(codec).items()}, path)
+            fitted = {f"codec.{name}": value for name, value in encoder_of(codec).items()}
+            write_tensors(fitted, path)
         self.model.load_state_dict(load_file(path), strict=False)
         return codec
 
@@ -240,7 +248,7 @@ class Materials:
         path = self.paths.runs / "teacher.safetensors"
         if not path.exists():
             target.fit(self.texts)
-            save_file({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
+            write_tensors({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
         target.load_state_dict(load_file(path), strict=False)
         return target
 
@@ -340,8 +348,8 @@ class Materials:
                 config.llm.vocab_size,
                 ["<|endoftext|>", *config.markers],
             )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(learned.to_str())
+            with written(path) as partial:
+                partial.write_text(learned.to_str())
         return StoryTokenizer.from_file(path)
 
     def tokenizer_texts(self) -> Sequence[str]:

@@ -62,6 +62,8 @@ class SourceKind:
     """Whether the model needs ears for it."""
     marks: Callable[[Materials], Marks] = lambda _: Marks()
     """What has to be remembered of a run that learnt from it."""
+    is_told: bool = False
+    """Whether its batches hold words, cut by the tokenizer."""
 
     def reads(self, stage: StageConfig) -> list[str]:
         """All fields of ``Paths`` that a stage's batches are made from."""
@@ -213,14 +215,20 @@ def num_stories(materials: Materials, stage: StageConfig) -> int:
 SOURCES: dict[str, SourceKind] = {
     "sound_segments": SourceKind(sound_segments, num_clips, ("corpus",)),
     "sound_latents": SourceKind(sound_latents, num_clips, ("corpus", "teacher")),
-    "bridged_latents": SourceKind(bridged_latents, num_clips, ("corpus",)),
+    "bridged_latents": SourceKind(bridged_latents, num_clips, ("corpus",), is_told=True),
     "caption_clips": SourceKind(
-        caption_clips, num_clips, ("corpus", "teacher"), dict.fromkeys(TOLD, "stories")
+        caption_clips,
+        num_clips,
+        ("corpus", "teacher"),
+        dict.fromkeys(TOLD, "stories"),
+        is_told=True,
     ),
-    "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
-    "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
-    "story_clips": SourceKind(story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}),
-    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True),
+    "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher"), is_told=True),
+    "story_texts": SourceKind(story_texts, num_stories, ("stories",), is_told=True),
+    "story_clips": SourceKind(
+        story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}, is_told=True
+    ),
+    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True, is_told=True),
     "preference_pairs": SourceKind(preference_pairs, num_pairs, ("pairs",), marks=marks_of_pairs),
 }
 """Kinds of training data, by the names stages use."""
