@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from audiostory.data.blocks import collate, packed
@@ -79,6 +81,16 @@ def test_only_the_wanted_losses_are_computed_from_what_they_need() -> None:
     assert set(objective(model)(made, generator)) == ALL
     without_text = {name: value for name, value in made.items() if not name.startswith("text_")}
     assert set(objective(model, frozenset({"semantic"}))(without_text, generator)) == {"semantic"}
+
+
+def test_semantic_tokens_learn_the_text_features_times_their_scale() -> None:
+    config = tiny_config()
+    scaled = replace(config, bridge=replace(config.bridge, feature_scale=10.0))
+    model, made = tiny_model(config=scaled), story_batch()
+    with torch.no_grad():
+        made["semantic_XSD"] = read_blocks(model, made).semantic_BSD / 10.0
+        losses = objective(model, frozenset({"semantic"}))(made, torch.Generator())
+    assert losses["semantic"] < 1e-9
 
 
 def test_the_terms_of_the_reasoning_loss_are_means_over_their_own_tokens() -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import collate, lone_story, packed
+from audiostory.data.sounds import SoundSampler
 from audiostory.errors import CheckpointError, TrainingError
 from audiostory.generate.answering import Answerer
 from audiostory.models.audiostory import AudioStoryConfig
@@ -332,6 +333,17 @@ def test_a_run_of_two_kinds_in_two_parts_gives_the_weights_of_one(hearing: Paths
     assert Workbench(config, hearing).train(both) == whole
     assert whole.read_bytes() == expected
     assert [row.keys() for row in rows_of(hearing, both.name)] == kinds
+
+
+def test_questions_are_asked_about_the_recordings_that_the_sampler_draws(
+    hearing: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, mixed = Workbench(hearing_config(), hearing), short("nano/stage2")
+    monkeypatch.setattr(SoundSampler, "draw", lambda sampler, generator: 2)
+    batch = made.batches(mixed.learning_from(mixed.mixed[0]))(0)
+    sound_VPE = made.materials.heard[2]
+    count = int(batch["rows_V"].max()) + 1
+    assert torch.equal(batch["heard_VPE"], sound_VPE.repeat(count, 1, 1))
 
 
 def hearing_config() -> AudioStoryConfig:
