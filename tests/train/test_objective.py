@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from audiostory.data.blocks import collate, packed
@@ -24,9 +25,11 @@ from audiostory.models.audiostory import AudioStoryModel
 from audiostory.story.tokens import SpecialTokens
 from audiostory.train.objective import (
     TOLD,
+    FlowObjective,
     StoryObjective,
     UnderstandingObjective,
     boundary_loss,
+    flow_draws,
     packed_states,
     read_blocks,
 )
@@ -130,6 +133,22 @@ def test_the_residual_head_learns_from_the_flow_loss_alone() -> None:
     losses = objective(model)(story_batch(), torch.Generator().manual_seed(1))
     (losses["semantic"] + losses["text"]).backward()
     assert model.get_parameter("bridge.residual_head.0.weight").grad is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_as_many_conditions_are_left_out_as_the_stage_says(share: float) -> None:
+    latents_XTC = torch.zeros(4000, 1, 1)
+    objective = FlowObjective(tiny_model(), null_share=share)
+    drawn = flow_draws(objective, latents_XTC, torch.Generator().manual_seed(0))
+    assert drawn.is_null_B.float().mean().item() == pytest.approx(share, abs=0.02)
+
+
+def test_a_condition_that_is_left_out_gives_way_to_the_null_condition() -> None:
+    model, made = tiny_model(), story_batch()
+    left_out = replace(objective(model), null_share=1.0)(made, torch.Generator().manual_seed(1))
+    left_out["flow"].backward()
+    assert model.bridge.null_condition.grad.abs().sum() > 0
+    assert model.get_parameter("bridge.residual_head.0.weight").grad.abs().sum() == 0
 
 
 def test_frames_outside_a_clip_do_not_change_its_flow_loss() -> None:

@@ -10,7 +10,7 @@ import pytest
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import THREE_B
 from audiostory.train.materials import Paths
-from audiostory.train.objective import StoryObjective
+from audiostory.train.objective import FlowObjective, StoryObjective
 from audiostory.train.recipes.catalogue import RECIPES, stage
 from audiostory.train.sources import OBJECTIVES, SOURCES, check_ready, missing_parts
 from audiostory.train.stages import MixedSource
@@ -78,6 +78,12 @@ def test_the_objective_computes_what_the_stage_weighs_at_its_noise_levels() -> N
     assert isinstance(built, StoryObjective)
     assert built.wanted == {"semantic", "token", "flow"}
     assert built.noise_levels == "uniform"
+    assert built.null_share == 0
     own = OBJECTIVES["story"].build(model, stage("nano/stage3"))
     assert isinstance(own, StoryObjective)
     assert own.noise_levels is None
+    assert own.of_clips.null_share == 0.1
+    dit = stage("nano/dit")
+    single = OBJECTIVES[dit.objective].build(model, replace(dit, null_share=0.25))
+    assert isinstance(single, FlowObjective)
+    assert single.null_share == 0.25

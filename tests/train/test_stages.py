@@ -38,6 +38,12 @@ def test_a_run_without_end_is_refused() -> None:
         replace(STAGE, steps=0)
 
 
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_null_conditions_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="null_share"):
+        replace(STAGE, null_share=share)
+
+
 def test_epochs_become_steps_by_the_data_and_given_steps_stay() -> None:
     long = replace(STAGE, steps=0, epochs=3, batch_size=4)
     assert long.lasting(10).steps == 8  # 30 samples, 4 a step

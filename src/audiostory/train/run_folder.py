@@ -26,6 +26,8 @@ from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.train.distributed import Processes
 from audiostory.train.stages import StageConfig
 
+BEFORE: dict[str, object] = {"null_share": 0.1}
+"""What fields of a recipe were before it could name them."""
 ABOUT = "about.json"
 """Of which recipe and step a checkpoint is; written last."""
 METRICS = "metrics.jsonl"
@@ -188,7 +190,11 @@ def differences(kept: object, given: object, name: str = "") -> list[str]:
         return [
             line
             for key in sorted(kept.keys() | given.keys())
-            for line in differences(kept.get(key), given.get(key), f"{name}.{key}".strip("."))
+            for line in differences(
+                kept.get(key, BEFORE.get(f"{name}.{key}".strip("."))),
+                given.get(key),
+                f"{name}.{key}".strip("."),
+            )
         ]
     return [] if kept == given else [f"{name} is {kept} there and {given} here"]
 

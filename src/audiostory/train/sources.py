@@ -239,13 +239,13 @@ def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
 
 def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 5 on single sounds."""
-    return FlowObjective(model, stage.noise_levels)
+    return FlowObjective(model, stage.noise_levels, stage.null_share)
 
 
 def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 6 to 8."""
     wanted = {name for name in OBJECTIVES["story"].losses if stage.weights.get(name)}
-    return StoryObjective(model, frozenset(wanted), stage.noise_levels)
+    return StoryObjective(model, frozenset(wanted), stage.noise_levels, stage.null_share)
 
 
 def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:

@@ -58,7 +58,7 @@ class StageConfig:
     """One run of the one loop.
 
     Raises:
-        ConfigError: if the run has no length.
+        ConfigError: if the run has no length, or ``null_share`` is no share.
     """
 
     name: str
@@ -96,6 +96,10 @@ class StageConfig:
     preference_beta: float | None = None
     """How closely preference tuning holds to its beginning: beta of DPO (arXiv:2305.18290), here
     for mean squared errors of velocities; None where no preference is learnt."""
+    null_share: float = 0.1
+    """How often the flow loss sees the null condition instead of a clip's, for guidance; 0 leaves
+    that to a null condition that was never trained, as the released code does. The objective
+    ``released`` never leaves one out."""
     datasets: tuple[str, ...] = ()
     """What the source trained on, by name (Table 10, "Dataset"); what a run here learns from is
     what the command is given."""
@@ -110,9 +114,11 @@ class StageConfig:
     """Where values come from, by dotted field name; what is not here is our choice."""
 
     def __post_init__(self) -> None:
-        """Refuse a run without end."""
+        """Refuse a run without end, and a share that is none."""
         if self.steps <= 0 and self.epochs <= 0:
             raise ConfigError(f"{self.name} has no length: give steps or epochs")
+        if not 0 <= self.null_share <= 1:
+            raise ConfigError(f"{self.name}: null_share is {self.null_share}, give 0 to 1")
 
     @property
     def own_share(self) -> float:

@@ -38,6 +38,10 @@ def test_the_losses_are_those_of_equations_6_to_8() -> None:
     assert reasons == {f"reason.{term}": 0.4 for term in terms}
 
 
+def test_no_condition_is_left_out_for_no_source_says_so() -> None:
+    assert {stage.null_share for stage in PAPER_MAIN.stages} == {0.0}
+
+
 def test_stage_1_has_32_clips_a_device_for_50_epochs() -> None:
     assert STAGE_1_WARM.batch_size == 32 * STAGE_1_WARM.num_gpus
     assert STAGE_1_WARM.epochs + STAGE_1_WHOLE.epochs == 50

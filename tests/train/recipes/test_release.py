@@ -19,6 +19,10 @@ def test_the_dit_is_trained_before_it_meets_the_llm() -> None:
     assert JOINT.starts_from == (DETOKENIZER.name,)
 
 
+def test_no_condition_is_left_out() -> None:
+    assert {stage.null_share for stage in RELEASE.stages} == {0.0}
+
+
 def test_no_citation_is_of_a_value_that_is_not_there() -> None:
     for stage in RELEASE.stages:
         assert set(stage.cited) <= set(values_of(stage))

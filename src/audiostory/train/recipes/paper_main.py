@@ -43,6 +43,7 @@ STAGE_1_WARM = StageConfig(
     num_gpus=16,
     precision="bfloat16",
     noise_levels="uniform",
+    null_share=0.0,
     cited={
         "objective": "Eq. 6",
         "data": "Sec. 5.1: Stage I learns from single sounds with captions",
@@ -55,6 +56,7 @@ STAGE_1_WARM = StageConfig(
         "batch_size": "Sec. 5.1: 32 a device, on the 16 GPUs of Table 10",
         "num_gpus": "Table 10; Sec. 5.1 names none",
         "noise_levels": "Sec. 4.2: t is uniform in [0, 1]; the released code's is logit-normal",
+        "null_share": "released code: none; the paper names none",
     },
 )
 """Eq. 6, left: the semantic tokens alone, from the MSE of Eq. 3."""

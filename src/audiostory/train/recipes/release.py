@@ -21,6 +21,7 @@ DETOKENIZER = StageConfig(
     steps=165_000,
     precision="bfloat16",
     noise_levels="logit_normal",
+    null_share=0.0,
     cited={
         "objective": "a path's name: detokenizer, of text features",
         "data": "a path's name: 700k clips of 30 s",
@@ -31,6 +32,7 @@ DETOKENIZER = StageConfig(
         "optim.weight_decay": "TangoFlux's training",
         "steps": "a path's name: step_165000",
         "noise_levels": "released code; Sec. 4.2 has uniform ones",
+        "null_share": "released code: none, its option is off and broken; TangoFlux has 0.1",
     },
 )
 """Eq. 5 under text features of captions: TangoFlux's DiT, trained on."""
@@ -56,6 +58,7 @@ JOINT = StageConfig(
     batch_size=8,
     precision="bfloat16",
     noise_levels="logit_normal",
+    null_share=0.0,
     cited={
         "objective": "released code: one clip a sequence, three losses",
         "data": "released code: generation alone, its forward fails on understanding",
@@ -69,6 +72,7 @@ JOINT = StageConfig(
         "steps": "a path's name: step 12000",
         "batch_size": "a path's name: bz8; a device's or overall is not known",
         "noise_levels": "released code; Sec. 4.2 has uniform ones",
+        "null_share": "released code: none, its option is off and broken; TangoFlux has 0.1",
     },
 )
 """The forward that was released, with the weights and the trained parts of its defaults."""
