@@ -12,6 +12,7 @@ from audiostory.models.audiostory import THREE_B
 from audiostory.train.materials import Paths
 from audiostory.train.objective import FlowObjective, StoryObjective
 from audiostory.train.recipes.catalogue import RECIPES, stage
+from audiostory.train.released import ReleasedObjective
 from audiostory.train.sources import OBJECTIVES, SOURCES, check_ready, missing_parts
 from audiostory.train.stages import MixedSource
 from tests.tiny import TINY_EARS, tiny_config, tiny_model
@@ -63,6 +64,13 @@ def test_a_model_whose_latents_nobody_makes_is_refused() -> None:
     given = Paths(runs=GIVEN, corpus=GIVEN, teacher=GIVEN, foundation=GIVEN)
     with pytest.raises(TrainingError, match="nano's codec and teacher only, and '3b' has others"):
         check_ready(stage("paper-main/stage1-warm"), THREE_B, given)
+
+
+def test_the_released_objective_divides_as_the_stage_says() -> None:
+    joint = stage("release/joint")
+    built = OBJECTIVES["released"].build(tiny_model(), replace(joint, training_divides="twice"))
+    assert isinstance(built, ReleasedObjective)
+    assert (built.divides, joint.training_divides) == ("twice", "once")
 
 
 def test_a_source_reads_more_for_some_losses() -> None:

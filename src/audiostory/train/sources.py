@@ -255,7 +255,7 @@ def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> Compu
 
 def released_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """The released forward's losses."""
-    return ReleasedObjective(model, stage.noise_levels)
+    return ReleasedObjective(model, stage.noise_levels, stage.training_divides)
 
 
 OBJECTIVES: dict[str, ObjectiveKind] = {

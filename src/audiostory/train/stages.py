@@ -58,7 +58,8 @@ class StageConfig:
     """One run of the one loop.
 
     Raises:
-        ConfigError: if the run has no length, or ``null_share`` is no share.
+        ConfigError: if the run has no length, ``null_share`` is no share, or its objective does not
+            heed ``training_divides``.
     """
 
     name: str
@@ -100,6 +101,9 @@ class StageConfig:
     """How often the flow loss sees the null condition instead of a clip's, for guidance; 0 leaves
     that to a null condition that was never trained, as the released code does. The objective
     ``released`` never leaves one out."""
+    training_divides: Literal["once", "twice"] | None = None
+    """How often the objective ``released`` divides by ``feature_scale`` on the way to the DiT; None
+    leaves it to the model's ``bridge.training_divides``."""
     datasets: tuple[str, ...] = ()
     """What the source trained on, by name (Table 10, "Dataset"); what a run here learns from is
     what the command is given."""
@@ -114,11 +118,16 @@ class StageConfig:
     """Where values come from, by dotted field name; what is not here is our choice."""
 
     def __post_init__(self) -> None:
-        """Refuse a run without end, and a share that is none."""
+        """Refuse a run without end, a share that is none, and a choice that would do nothing."""
         if self.steps <= 0 and self.epochs <= 0:
             raise ConfigError(f"{self.name} has no length: give steps or epochs")
         if not 0 <= self.null_share <= 1:
             raise ConfigError(f"{self.name}: null_share is {self.null_share}, give 0 to 1")
+        if self.training_divides and self.objective != "released":
+            raise ConfigError(
+                f"{self.name}: the objective '{self.objective}' divides as the model does: set "
+                "bridge.training_divides of its size instead of the stage's"
+            )
 
     @property
     def own_share(self) -> float:

@@ -19,6 +19,11 @@ def test_the_dit_is_trained_before_it_meets_the_llm() -> None:
     assert JOINT.starts_from == (DETOKENIZER.name,)
 
 
+def test_what_training_and_inference_contradict_each_other_in_is_named() -> None:
+    assert JOINT.training_divides == "once"
+    assert "twice" in JOINT.cited["training_divides"]
+
+
 def test_no_condition_is_left_out() -> None:
     assert {stage.null_share for stage in RELEASE.stages} == {0.0}
 

@@ -53,6 +53,7 @@ JOINT = StageConfig(
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
     initial="foundation",
     starts_from=("release/detokenizer",),
+    training_divides="once",
     optim=OptimConfig(learning_rate=1e-4, ema_decay=0.0),
     steps=12_000,
     batch_size=8,
@@ -68,6 +69,7 @@ JOINT = StageConfig(
         "weights.flow": "released code: 1 by default",
         "initial": "released code: Qwen2.5-3B-Instruct",
         "starts_from": "released code loads the detokenizer's weights",
+        "training_divides": "released inference; the released training code: twice, a factor 10",
         "optim.learning_rate": "a path's name: 1e-4, one optimiser",
         "steps": "a path's name: step 12000",
         "batch_size": "a path's name: bz8; a device's or overall is not known",
@@ -75,7 +77,12 @@ JOINT = StageConfig(
         "null_share": "released code: none, its option is off and broken; TangoFlux has 0.1",
     },
 )
-"""The forward that was released, with the weights and the trained parts of its defaults."""
+"""The forward that was released, with the weights and the trained parts of its defaults.
+
+Its code divides the heads' output by ``feature_scale`` once more than its inference does; a model
+so trained (``training_divides="twice"``) is told ten times too much unless its size has
+``bridge.generation_divides="twice"``. So this is the one number that is inference's.
+"""
 
 RELEASE = Recipe(
     name="release",
