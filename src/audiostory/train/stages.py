@@ -26,7 +26,7 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     """Moment decays; TangoFlux's own values."""
     weight_decay: float = 1e-2
-    """Decoupled decay of matrices; vectors are not decayed."""
+    """Decoupled decay of matrices, TangoFlux's own value; vectors are not decayed."""
     warmup_steps: int = 200
     """Steps of linear warm-up."""
     final_rate: float = 0.05

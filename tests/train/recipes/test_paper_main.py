@@ -17,8 +17,7 @@ OURS = {
     "mixed.understanding.objective",
     "precision",
     "seed",
-    *(f"optim.{name}" for name in ("betas", "weight_decay", "warmup_steps", "final_rate")),
-    *(f"optim.{name}" for name in ("max_grad_norm", "ema_decay")),
+    *(f"optim.{name}" for name in ("warmup_steps", "final_rate", "max_grad_norm", "ema_decay")),
 }
 """What neither main text nor appendix says."""
 

@@ -52,6 +52,8 @@ STAGE_1_WARM = StageConfig(
         "weights.semantic": "Eq. 6",
         "initial": "Sec. 5.1: Qwen2.5-3B-Instruct, TangoFlux's DiT, Whisper-large-v3",
         "optim.learning_rate": "Sec. 5.1: 2e-4 in Stage I; Table 10 has 1e-3",
+        "optim.betas": "TangoFlux's training; the paper names no optimiser",
+        "optim.weight_decay": "TangoFlux's training; the paper names no optimiser",
         "epochs": "Sec. 5.1: 50 in Stage I; in halves, as Table 10's 25 + 25",
         "batch_size": "Sec. 5.1: 32 a device, on the 16 GPUs of Table 10",
         "num_gpus": "Table 10; Sec. 5.1 names none",

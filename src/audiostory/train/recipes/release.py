@@ -71,6 +71,8 @@ JOINT = StageConfig(
         "starts_from": "released code loads the detokenizer's weights",
         "training_divides": "released inference; the released training code: twice, a factor 10",
         "optim.learning_rate": "a path's name: 1e-4, one optimiser",
+        "optim.betas": "TangoFlux's training; no optimiser was released",
+        "optim.weight_decay": "TangoFlux's training; no optimiser was released",
         "steps": "a path's name: step 12000",
         "batch_size": "a path's name: bz8; a device's or overall is not known",
         "noise_levels": "released code; Sec. 4.2 has uniform ones",
