@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from audiostory.errors import CheckpointError, OutputError, TrainingError
-from audiostory.train.run_folder import Run, differences
+from audiostory.train.recipes.catalogue import STAGES
+from audiostory.train.run_folder import Run, described, differences
 from tests.train.tiny_run import ALONE, STAGE
 
 STATE = {"model/w": torch.arange(6.0).view(2, 3), "step": torch.tensor(7)}
@@ -103,6 +104,15 @@ def test_a_checkpoint_from_before_null_shares_was_made_with_a_tenth(tmp_path: Pa
     other = Run(tmp_path, replace(STAGE, null_share=0.0), ALONE)
     with pytest.raises(TrainingError, match=r"null_share is 0\.1 there and 0\.0 here"):
         other.about()
+
+
+@pytest.mark.parametrize("name", sorted(STAGES))
+def test_recipes_from_before_null_shares_are_what_they_were(name: str) -> None:
+    noted = described(STAGES[name])
+    del noted["null_share"]
+    told = differences(noted, described(STAGES[name]))
+    is_another = name.startswith(("paper-", "release/detokenizer"))
+    assert told == (["null_share is 0.1 there and 0.0 here"] if is_another else [])
 
 
 def test_differences_name_the_fields() -> None:

@@ -38,6 +38,11 @@ def test_a_run_without_end_is_refused() -> None:
         replace(STAGE, steps=0)
 
 
+def test_an_objective_that_leaves_no_condition_out_takes_no_share_of_them() -> None:
+    with pytest.raises(ConfigError, match="'preference' leaves no condition out"):
+        replace(STAGES["nano/crpo"], null_share=0.1)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_of_null_conditions_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(ConfigError, match="null_share"):

@@ -24,10 +24,8 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.train.distributed import Processes
-from audiostory.train.stages import StageConfig
+from audiostory.train.stages import NEVER_NULL, StageConfig
 
-BEFORE: dict[str, object] = {"null_share": 0.1}
-"""What fields of a recipe were before it could name them."""
 ABOUT = "about.json"
 """Of which recipe and step a checkpoint is; written last."""
 METRICS = "metrics.jsonl"
@@ -185,16 +183,18 @@ def described(stage: StageConfig) -> dict[str, Any]:
 
 
 def differences(kept: object, given: object, name: str = "") -> list[str]:
-    """What of a recipe differs from that of a checkpoint, field by field."""
+    """What of a recipe differs from that of a checkpoint, field by field.
+
+    One noted before ``null_share`` was a field had a tenth, where its objective has any.
+    """
     if isinstance(kept, dict) and isinstance(given, dict):
+        if "null_share" in given:
+            before = 0.0 if kept.get("objective") in NEVER_NULL else 0.1
+            kept = {"null_share": before, **kept}
         return [
             line
             for key in sorted(kept.keys() | given.keys())
-            for line in differences(
-                kept.get(key, BEFORE.get(f"{name}.{key}".strip("."))),
-                given.get(key),
-                f"{name}.{key}".strip("."),
-            )
+            for line in differences(kept.get(key), given.get(key), f"{name}.{key}".strip("."))
         ]
     return [] if kept == given else [f"{name} is {kept} there and {given} here"]
 

@@ -14,6 +14,9 @@ from typing import Literal
 
 from audiostory.errors import ConfigError
 
+NEVER_NULL = frozenset({"released", "preference"})
+"""Objectives whose flow loss sees no null condition."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
@@ -99,8 +102,8 @@ class StageConfig:
     for mean squared errors of velocities; None where no preference is learnt."""
     null_share: float = 0.1
     """How often the flow loss sees the null condition instead of a clip's, for guidance; 0 leaves
-    that to a null condition that was never trained, as the released code does. The objective
-    ``released`` never leaves one out."""
+    that to a null condition that was never trained, as the released code does. Those of
+    ``NEVER_NULL`` take no other number."""
     training_divides: Literal["once", "twice"] | None = None
     """How often the objective ``released`` divides by ``feature_scale`` on the way to the DiT; None
     leaves it to the model's ``bridge.training_divides``."""
@@ -123,6 +126,11 @@ class StageConfig:
             raise ConfigError(f"{self.name} has no length: give steps or epochs")
         if not 0 <= self.null_share <= 1:
             raise ConfigError(f"{self.name}: null_share is {self.null_share}, give 0 to 1")
+        if self.null_share and self.objective in NEVER_NULL:
+            raise ConfigError(
+                f"{self.name}: the objective '{self.objective}' leaves no condition out: give "
+                "null_share 0"
+            )
         if self.training_divides and self.objective != "released":
             raise ConfigError(
                 f"{self.name}: the objective '{self.objective}' divides as the model does: set "

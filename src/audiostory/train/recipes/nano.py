@@ -144,6 +144,7 @@ NANO_CRPO = StageConfig(
     weights={"preference": 1.0, "flow": 1.0},
     optim=OptimConfig(learning_rate=5e-6, betas=(0.9, 0.98), warmup_steps=20, ema_decay=0.0),
     preference_beta=2_000.0,
+    null_share=0.0,
     steps=200,
     batch_size=16,
     cited={
