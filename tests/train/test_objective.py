@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from audiostory.data.blocks import collate, packed
+from audiostory.data.blocks import BridgeContext, collate, packed
 from audiostory.data.cache import pack
 from audiostory.data.stories import TERMS, story_of
 from audiostory.data.understanding.continuation import Continuation
@@ -37,12 +37,14 @@ from tests.data.test_stories import ROW
 from tests.tiny import hearing_model, tiny_config, tiny_model, tiny_tokenizer
 
 
-def batch() -> dict[str, torch.Tensor]:
-    return collate([packed(ROW, tiny_tokenizer(), tiny_config().tokens) for _ in range(2)])
+def batch(context: BridgeContext = "clip") -> dict[str, torch.Tensor]:
+    tokens = tiny_config().tokens
+    return collate([packed(ROW, tiny_tokenizer(), tokens, context=context) for _ in range(2)])
 
 
-def test_packed_blocks_give_the_conditions_that_generation_reads() -> None:
-    model, story = tiny_model(), story_of(ROW)
+@pytest.mark.parametrize("context", ["sequence", "clip"])
+def test_packed_blocks_give_the_conditions_that_generation_reads(context: BridgeContext) -> None:
+    model, story = tiny_model(config=replace(tiny_config(), bridge_context=context)), story_of(ROW)
     window = Window(
         text=ROW.instruction,
         duration_s=ROW.duration_s,
@@ -51,7 +53,7 @@ def test_packed_blocks_give_the_conditions_that_generation_reads() -> None:
     )
     read = ConditionReader(model, tiny_tokenizer()).read(window)
     with torch.no_grad():
-        trained = model.bridge.fuse(read_blocks(model, batch()))
+        trained = model.bridge.fuse(read_blocks(model, batch(context)))
     for index in (0, 1):
         assert torch.allclose(read[index].tokens_BSD, trained.clip(index).tokens_BSD, atol=1e-5)
 

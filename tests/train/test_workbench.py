@@ -16,7 +16,7 @@ from torch import Tensor
 
 from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
-from audiostory.data.blocks import collate, lone_story, packed
+from audiostory.data.blocks import HEAD, BridgeContext, collate, lone_story, packed
 from audiostory.data.sounds import SoundSampler
 from audiostory.errors import CheckpointError, TrainingError
 from audiostory.generate.answering import Answerer
@@ -108,6 +108,13 @@ def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
     changed = {k for k, v in made.model.named_parameters() if not torch.equal(v, before[k])}
     assert changed
     assert all(name.startswith("codec.") for name in changed)
+
+
+@pytest.mark.parametrize("context", ["clip", "sequence"])
+def test_stories_are_packed_as_the_model_reads_them(paths: Paths, context: BridgeContext) -> None:
+    made = Workbench(replace(tiny_config(), bridge_context=context), paths)
+    segments_BL = made.batches(short("nano/stage1-stories"))(0)["segments_BL"]
+    assert bool(segments_BL.max() == HEAD) is (context == "sequence")
 
 
 def test_the_dit_gets_used_to_what_the_bridge_says_of_each_wording(paths: Paths) -> None:

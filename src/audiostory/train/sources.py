@@ -166,6 +166,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         frames_per_s=materials.frames_per_s,
         patch_frames=config.dit.patch_frames,
         max_frames=config.dit.max_frames,
+        context=config.bridge_context,
     ).batch_at
 
 

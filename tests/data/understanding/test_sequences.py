@@ -145,3 +145,6 @@ def test_clips_of_a_continuation_are_those_that_are_not_heard(tmp_path):
     assert batch["is_heard_BL"].sum(dim=1).tolist() == [10, 10]
     assert batch["text_is_heard_BL"].sum(dim=1).tolist() == [10, 10]
     assert len(batch["starts_X"]) == len(batch["semantic_XSD"]) == 2
+    assert batch["segments_BL"].max() == HEAD + 1
+    whole_story = ContinuedClips(continued(), replace(whole, context="sequence")).batch_at(0)
+    assert set(whole_story["segments_BL"].flatten().tolist()) <= {HEAD, PADDING}

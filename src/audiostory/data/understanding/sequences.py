@@ -203,7 +203,13 @@ class ContinuedClips:
         cut = [stories.continuations[index] for index in chosen]
         rows = [continuation.rest for continuation in cut]
         blocks = [
-            packed(row, stories.tokenizer, stories.tokens, num_heard=stories.num_heard(index))
+            packed(
+                row,
+                stories.tokenizer,
+                stories.tokens,
+                num_heard=stories.num_heard(index),
+                context=whole.context,
+            )
             for row, index in zip(rows, chosen, strict=True)
         ]
         batch = stories.with_sounds(collate(blocks), chosen)
