@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import torch
 
+from audiostory.data.blocks import HEAD
+from audiostory.data.cache import pack
+from audiostory.data.manifest import SoundRow
+from audiostory.data.understanding.corpus import heard_rows
+from audiostory.data.understanding.features import Heard
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import THREE_B
-from audiostory.train.materials import Paths
+from audiostory.train.materials import Materials, Paths
 from audiostory.train.objective import FlowObjective, StoryObjective
 from audiostory.train.recipes.catalogue import RECIPES, stage
 from audiostory.train.released import ReleasedObjective
 from audiostory.train.sources import OBJECTIVES, SOURCES, check_ready, missing_parts
 from audiostory.train.stages import MixedSource
-from tests.tiny import TINY_EARS, tiny_config, tiny_model
+from tests.tiny import TINY_EARS, hearing_model, tiny_config, tiny_model, tiny_tokenizer
 
 GIVEN = Path("given")
 
@@ -40,6 +48,42 @@ def test_a_model_without_ears_is_refused_what_is_heard() -> None:
     with pytest.raises(TrainingError, match="'tiny' has no ears: give a --size with them"):
         check_ready(stage("nano/stage2"), tiny_config(), given)
     check_ready(stage("nano/stage2"), replace(tiny_config(), audio_encoder=TINY_EARS), given)
+
+
+def hearing_materials() -> Materials:
+    """What questions are made of: three recordings, of which one was cut into forty clips."""
+    names = [("rain", "Rain falling"), ("dog", "A dog barking"), ("bell", "A bell ringing")]
+    kinds = [names[0]] * 40 + names[1:]
+    rows = [
+        SoundRow(file="-", seconds=1.0, caption=caption, labels=(group,), group=group,
+                 recording=group, split="train", license="CC0-1.0")
+        for group, caption in kinds
+    ]  # fmt: skip
+    sounds = Heard([pack([torch.full((1, 10, 8), float(n)) for n in range(len(rows))])])
+    made = SimpleNamespace(
+        rows=rows, heard_rows=heard_rows(rows), heard=sounds, model=hearing_model(),
+        tokenizer=tiny_tokenizer(),
+    )  # fmt: skip
+    return cast(Materials, made)
+
+
+def test_recordings_are_asked_about_as_often_however_many_clips_they_were_cut_into() -> None:
+    asked = replace(stage("nano/stage2"), data="understanding", batch_size=200, num_questions=1)
+    batch = SOURCES["understanding"].build(hearing_materials(), asked)(0)
+    share = float((batch["heard_VPE"][:, 0, 0] < 40).float().mean())
+    assert share == pytest.approx(1 / 3, abs=0.1)  # 40 of 42 clips
+
+
+def test_samples_of_understanding_are_questions() -> None:
+    found = stage("nano/stage2")
+    asked = found.learning_from(found.mixed[0])
+    materials, source = hearing_materials(), SOURCES["understanding"]
+    batch = source.build(materials, asked)(0)
+    assert int((batch["segments_BL"].max(dim=1).values - HEAD).sum()) == asked.batch_size
+    assert source.num_samples(materials, asked) == 3 * len(materials.rows)
+    fewer = replace(asked, num_questions=2)
+    assert len(source.build(materials, fewer)(0)["ids_BL"]) == asked.batch_size // 2
+    assert source.num_samples(materials, fewer) == 2 * len(materials.rows)
 
 
 def test_a_loss_that_is_weighed_0_need_not_be_computed() -> None:

@@ -16,7 +16,7 @@ from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.data.understanding.questions import Questions
-from audiostory.data.understanding.sequences import RecordingQuestions
+from audiostory.data.understanding.sequences import NUM_QUESTIONS, RecordingQuestions
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
@@ -171,7 +171,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Questions about the clips of the corpus, and their answers."""
+    """Questions about the clips of the corpus, and their answers: these are the samples."""
     return RecordingQuestions(
         Questions(materials.heard_rows),
         materials.heard,
@@ -179,6 +179,7 @@ def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
         tokenizer=materials.tokenizer,
         seed=stage.seed,
         batch_size=stage.batch_size,
+        num_questions=stage.num_questions or NUM_QUESTIONS,
         sample=SoundSampler(materials.rows).draw,
     ).batch_at
 
@@ -206,6 +207,11 @@ def num_clips(materials: Materials, stage: StageConfig) -> int:
     return len(materials.rows)
 
 
+def num_questions(materials: Materials, stage: StageConfig) -> int:
+    """Questions, where each clip of the corpus is heard once."""
+    return len(materials.rows) * (stage.num_questions or NUM_QUESTIONS)
+
+
 def num_stories(materials: Materials, stage: StageConfig) -> int:
     """Composed stories; for a flow loss, those that sound."""
     return len(materials.sounding if stage.weights.get("flow") else materials.stories)
@@ -221,7 +227,7 @@ SOURCES: dict[str, SourceKind] = {
     "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
     "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
     "story_clips": SourceKind(story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}),
-    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True),
+    "understanding": SourceKind(understanding, num_questions, ("corpus",), is_heard=True),
     "preference_pairs": SourceKind(preference_pairs, num_pairs, ("pairs",), marks=marks_of_pairs),
 }
 """Kinds of training data, by the names stages use."""

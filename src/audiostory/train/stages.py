@@ -51,7 +51,11 @@ class MixedSource:
     ratio: float
     """Samples of it for each sample of the stage's own data; 2 is two to one."""
     batch_size: int
-    """Samples in one of its batches; a batch holds one kind of data."""
+    """Samples in one of its batches; a batch holds one kind of data. Of understanding, questions
+    with their answers."""
+    num_questions: int | None = None
+    """Questions asked about each recording, where samples are questions; None is the default of
+    ``data/understanding/sequences.py``."""
     datasets: tuple[str, ...] = ()
     """What the source trained on, by name."""
 
@@ -89,8 +93,10 @@ class StageConfig:
     """Times that as many samples are drawn of the stage's own data as there are, where ``steps``
     does not say how long (Table 10, "epoch")."""
     batch_size: int = 32
-    """Clips or stories of the stage's own data in a batch, over all GPUs (Table 10, "batch size");
-    four-second clips where their length varies."""
+    """Samples of the stage's own data in a batch, over all GPUs (Table 10, "batch size"): clips,
+    four-second ones where their length varies, stories, or questions with their answers."""
+    num_questions: int | None = None
+    """As in ``MixedSource``, of the stage's own data."""
     num_gpus: int = 1
     """GPUs that the batch was spread over where the values come from; any number will do."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -165,6 +171,7 @@ class StageConfig:
             data=source.name,
             objective=source.objective,
             batch_size=source.batch_size,
+            num_questions=source.num_questions,
             datasets=source.datasets,
             mixed=(),
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from audiostory.data.blocks import HEAD, PADDING, StoryClips
@@ -21,6 +22,7 @@ from audiostory.data.understanding.sequences import (
     packed_questions,
     question_ids,
 )
+from audiostory.errors import ConfigError
 from audiostory.story.prompt import asked, heard_opening
 from audiostory.story.tokens import SpecialTokens
 from tests.data.test_stories import ROW
@@ -38,7 +40,7 @@ SOUNDS = Heard([pack([torch.full((n, 10, 8), float(n)) for n in (1, 2, 1)])])
 
 def source(**changes) -> RecordingQuestions:
     made = RecordingQuestions(
-        Questions(ROWS), SOUNDS, num_tokens=5, tokenizer=tiny_tokenizer(), seed=0, batch_size=4
+        Questions(ROWS), SOUNDS, num_tokens=5, tokenizer=tiny_tokenizer(), seed=0, batch_size=12
     )
     return replace(made, **changes)
 
@@ -104,6 +106,19 @@ def test_a_step_is_the_same_whenever_it_is_asked_for():
 def test_rows_are_drawn_by_the_sampler_that_is_given():
     batch = source(sample=lambda generator: 1).batch_at(0)
     assert (batch["heard_VPE"] == 2.0).all()
+
+
+def num_answers(batch: dict[str, torch.Tensor]) -> list[int]:
+    return (batch["segments_BL"].max(dim=1).values - HEAD).tolist()
+
+
+def test_a_batch_counts_questions_whatever_share_a_recording():
+    assert num_answers(source(batch_size=8).batch_at(0)) == [3, 3, 2]
+    assert num_answers(source(batch_size=6).batch_at(0)) == [3, 3]
+    assert num_answers(source(batch_size=2, num_questions=1).batch_at(0)) == [1, 1]
+    for nothing in ({"batch_size": 0}, {"num_questions": 0}):
+        with pytest.raises(ConfigError, match="at least 1"):
+            source(**nothing)
 
 
 def continued() -> StoryContinuations:

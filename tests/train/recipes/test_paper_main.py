@@ -15,6 +15,7 @@ from audiostory.train.recipes.paper_main import (
 
 OURS = {
     "mixed.understanding.objective",
+    "mixed.understanding.num_questions",
     "precision",
     "seed",
     *(f"optim.{name}" for name in ("warmup_steps", "final_rate", "max_grad_norm", "ema_decay")),

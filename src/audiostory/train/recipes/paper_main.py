@@ -25,6 +25,7 @@ UNDERSTANDING = MixedSource(
     objective="understanding",
     ratio=2.0,
     batch_size=256,
+    num_questions=3,
     datasets=QUESTIONS,
 )
 """Understanding : generation 2 : 1; App. A has it the other way round."""
