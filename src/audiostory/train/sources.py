@@ -151,7 +151,11 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Bridge blocks with targets; with latents where the stage has a flow loss."""
+    """Bridge blocks with targets; with latents where the stage has a flow loss.
+
+    The stories told as text (L_text, L_reason) are others than those that sound: drawn by seed + 1
+    from all that were composed, and half as many.
+    """
     has_flow, config = bool(stage.weights.get("flow")), materials.model.config
     return StoryClips(
         stories=materials.sounding if has_flow else materials.stories,
