@@ -40,7 +40,8 @@ def test_recipes_are_listed_with_their_stages() -> None:
 def test_a_stage_is_shown_with_where_its_values_come_from() -> None:
     told = run("recipes", "paper-main/stage1-whole").stdout
     assert re.search(r"weights.flow: 0.2 +\[Eq. 6 with lambda_2 = 0.2", told)
-    assert re.search(r"optim.betas: 0.9, 0.95 +\[our choice\]", told)
+    assert re.search(r"optim.betas: 0.9, 0.95 +\[TangoFlux's training", told)
+    assert re.search(r"optim.warmup_steps: 200 +\[our choice\]", told)
     assert "[" not in run("recipes", "nano/dit").stdout
 
 

@@ -8,7 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack, write_tensors
+from audiostory.data.cache import (
+    Ragged,
+    cached,
+    key_of,
+    key_of_tensors,
+    pack,
+    sha256_of,
+    write_tensors,
+)
 from audiostory.errors import CorpusError, OutputError
 from tests.disk import disk_full
 
@@ -64,3 +72,12 @@ def test_keys_follow_contents() -> None:
     values = torch.arange(4.0)
     assert key_of_tensors({"x": values}) == key_of_tensors({"x": values.clone()})
     assert key_of_tensors({"x": values}) != key_of_tensors({"x": values + 1})
+
+
+def test_a_file_is_named_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("same")
+    (tmp_path / "b").write_text("same")
+    (tmp_path / "c").write_text("other")
+    assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b") != sha256_of(tmp_path / "c")
+    with pytest.raises(CorpusError, match="cannot read"):
+        sha256_of(tmp_path / "d")

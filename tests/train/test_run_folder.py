@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from audiostory.errors import CheckpointError, OutputError
-from audiostory.train.run_folder import Run, differences
+from audiostory.errors import CheckpointError, OutputError, TrainingError
+from audiostory.train.recipes.catalogue import STAGES
+from audiostory.train.run_folder import Run, described, differences
 from tests.disk import disk_full
 from tests.train.tiny_run import ALONE, STAGE
 
@@ -119,6 +121,27 @@ def test_numbers_that_cannot_be_written_are_told(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         own.log({"step": 1})
+
+
+def test_a_checkpoint_from_before_null_shares_was_made_with_a_tenth(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    (about,) = tmp_path.glob("checkpoint-*/about.json")
+    kept = json.loads(about.read_text())
+    del kept["stage"]["null_share"]
+    about.write_text(json.dumps(kept))
+    assert run(tmp_path).about()["step"] == 7
+    other = Run(tmp_path, replace(STAGE, null_share=0.0), ALONE)
+    with pytest.raises(TrainingError, match=r"null_share is 0\.1 there and 0\.0 here"):
+        other.about()
+
+
+@pytest.mark.parametrize("name", sorted(STAGES))
+def test_recipes_from_before_null_shares_are_what_they_were(name: str) -> None:
+    noted = described(STAGES[name])
+    del noted["null_share"]
+    told = differences(noted, described(STAGES[name]))
+    is_another = name.startswith(("paper-", "release/detokenizer"))
+    assert told == (["null_share is 0.1 there and 0.0 here"] if is_another else [])
 
 
 def test_differences_name_the_fields() -> None:

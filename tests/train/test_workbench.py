@@ -17,7 +17,8 @@ from torch import Tensor
 
 from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
-from audiostory.data.blocks import collate, lone_story, packed
+from audiostory.data.blocks import HEAD, BridgeContext, collate, lone_story, packed
+from audiostory.data.sounds import SoundSampler
 from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.generate.answering import Answerer
 from audiostory.models.audiostory import AudioStoryConfig
@@ -111,6 +112,13 @@ def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
     changed = {k for k, v in made.model.named_parameters() if not torch.equal(v, before[k])}
     assert changed
     assert all(name.startswith("codec.") for name in changed)
+
+
+@pytest.mark.parametrize("context", ["clip", "sequence"])
+def test_stories_are_packed_as_the_model_reads_them(paths: Paths, context: BridgeContext) -> None:
+    made = Workbench(replace(tiny_config(), bridge_context=context), paths)
+    segments_BL = made.batches(short("nano/stage1-stories"))(0)["segments_BL"]
+    assert bool(segments_BL.max() == HEAD) is (context == "sequence")
 
 
 def test_the_dit_gets_used_to_what_the_bridge_says_of_each_wording(paths: Paths) -> None:
@@ -422,6 +430,17 @@ def test_a_run_of_two_kinds_in_two_parts_gives_the_weights_of_one(hearing: Paths
     assert Workbench(config, hearing).train(both) == whole
     assert whole.read_bytes() == expected
     assert [row.keys() for row in rows_of(hearing, both.name)] == kinds
+
+
+def test_questions_are_asked_about_the_recordings_that_the_sampler_draws(
+    hearing: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, mixed = Workbench(hearing_config(), hearing), short("nano/stage2")
+    monkeypatch.setattr(SoundSampler, "draw", lambda sampler, generator: 2)
+    batch = made.batches(mixed.learning_from(mixed.mixed[0]))(0)
+    sound_VPE = made.materials.heard[2]
+    count = int(batch["rows_V"].max()) + 1
+    assert torch.equal(batch["heard_VPE"], sound_VPE.repeat(count, 1, 1))
 
 
 def hearing_config() -> AudioStoryConfig:

@@ -123,3 +123,16 @@ def cached(folder: Path, name: str, key: str, make: Callable[[], Ragged]) -> Rag
         write_tensors({"values": made.values.contiguous(), "starts": made.starts}, path)
     with safe_open(path, "pt") as file:
         return Ragged(file.get_tensor("values"), file.get_tensor("starts"))
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file.
+
+    Raises:
+        CorpusError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CorpusError(f"cannot read {path}: {error.strerror}") from error

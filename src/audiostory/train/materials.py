@@ -26,6 +26,7 @@ from audiostory.data.cache import (
     key_of,
     key_of_tensors,
     pack,
+    sha256_of,
     write_tensors,
     written,
 )
@@ -36,6 +37,7 @@ from audiostory.data.sounds import (
     SIXTEEN_BIT,
     SoundSampler,
     check_lengths,
+    contents_of,
     encode_all,
     load_rows,
     load_waveforms,
@@ -147,9 +149,15 @@ class Materials:
         return load_rows(self.paths.need("corpus"), split="train")
 
     @cached_property
+    def contents(self) -> list[str]:
+        """Of each clip, a name that changes with its sound."""
+        return contents_of(self.paths.need("corpus"), self.rows)
+
+    @cached_property
     def waveforms(self) -> Ragged:
         """The clips, decoded."""
-        waveforms = load_waveforms(self.paths.need("corpus"), self.rows, self.paths.cache)
+        corpus, cache = self.paths.need("corpus"), self.paths.cache
+        waveforms = load_waveforms(corpus, self.rows, cache, contents=self.contents)
         check_lengths(self.rows, waveforms, self.model.codec.sample_rate_hz)
         return waveforms
 
@@ -188,7 +196,7 @@ class Materials:
     @cached_property
     def latents(self) -> Ragged:
         """Latents of every clip."""
-        key = key_of(key_of_tensors(encoder_of(self.codec)), [row.file for row in self.rows])
+        key = key_of(key_of_tensors(encoder_of(self.codec)), self.contents)
         return encode_all(self.waveforms, self.codec.encode, self.paths.cache, key=key)
 
     @cached_property
@@ -317,7 +325,8 @@ class Materials:
     @cached_property
     def story_latents(self) -> Ragged:
         """Latents of every clip of every sounding story, in order."""
-        mixer = Mixer(self.paths.need("corpus"), self.codec.sample_rate_hz)
+        corpus = self.paths.need("corpus")
+        mixer = Mixer(corpus, self.codec.sample_rate_hz)
 
         @torch.no_grad()
         def compute() -> Ragged:
@@ -328,8 +337,11 @@ class Materials:
                 for index in range(len(row.events))
             )
 
-        digest = hashlib.sha256(b"\n".join(self.sounding.lines)).hexdigest()
-        key = key_of(digest, key_of_tensors(encoder_of(self.codec)))
+        told = hashlib.sha256(b"\n".join(self.sounding.lines)).hexdigest()
+        rows = (self.sounding[index] for index in range(len(self.sounding)))
+        files = sorted(frozenset[str]().union(*(row.files for row in rows)))
+        sounds = {file: sha256_of(corpus / file) for file in files}
+        key = key_of(told, sounds, key_of_tensors(encoder_of(self.codec)))
         return cached(self.paths.cache, "story-latents", key, compute)
 
     def first_clips(self) -> list[int]:

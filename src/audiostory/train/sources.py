@@ -16,7 +16,7 @@ from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.data.understanding.questions import Questions
-from audiostory.data.understanding.sequences import RecordingQuestions
+from audiostory.data.understanding.sequences import NUM_QUESTIONS, RecordingQuestions
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
@@ -153,7 +153,11 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Bridge blocks with targets; with latents where the stage has a flow loss."""
+    """Bridge blocks with targets; with latents where the stage has a flow loss.
+
+    The stories told as text (L_text, L_reason) are others than those that sound: drawn by seed + 1
+    from all that were composed, and half as many.
+    """
     has_flow, config = bool(stage.weights.get("flow")), materials.model.config
     return StoryClips(
         stories=materials.sounding if has_flow else materials.stories,
@@ -168,11 +172,12 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         frames_per_s=materials.frames_per_s,
         patch_frames=config.dit.patch_frames,
         max_frames=config.dit.max_frames,
+        context=config.bridge_context,
     ).batch_at
 
 
 def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Questions about the clips of the corpus, and their answers."""
+    """Questions about the clips of the corpus, and their answers: these are the samples."""
     return RecordingQuestions(
         Questions(materials.heard_rows),
         materials.heard,
@@ -180,6 +185,7 @@ def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
         tokenizer=materials.tokenizer,
         seed=stage.seed,
         batch_size=stage.batch_size,
+        num_questions=stage.num_questions or NUM_QUESTIONS,
         sample=SoundSampler(materials.rows).draw,
     ).batch_at
 
@@ -207,6 +213,11 @@ def num_clips(materials: Materials, stage: StageConfig) -> int:
     return len(materials.rows)
 
 
+def num_questions(materials: Materials, stage: StageConfig) -> int:
+    """Questions, where each clip of the corpus is heard once."""
+    return len(materials.rows) * (stage.num_questions or NUM_QUESTIONS)
+
+
 def num_stories(materials: Materials, stage: StageConfig) -> int:
     """Composed stories; for a flow loss, those that sound."""
     return len(materials.sounding if stage.weights.get("flow") else materials.stories)
@@ -228,7 +239,9 @@ SOURCES: dict[str, SourceKind] = {
     "story_clips": SourceKind(
         story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}, is_told=True
     ),
-    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True, is_told=True),
+    "understanding": SourceKind(
+        understanding, num_questions, ("corpus",), is_heard=True, is_told=True
+    ),
     "preference_pairs": SourceKind(preference_pairs, num_pairs, ("pairs",), marks=marks_of_pairs),
 }
 """Kinds of training data, by the names stages use."""
@@ -247,13 +260,13 @@ def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
 
 def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 5 on single sounds."""
-    return FlowObjective(model, stage.noise_levels)
+    return FlowObjective(model, stage.noise_levels, stage.null_share)
 
 
 def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 6 to 8."""
     wanted = {name for name in OBJECTIVES["story"].losses if stage.weights.get(name)}
-    return StoryObjective(model, frozenset(wanted), stage.noise_levels)
+    return StoryObjective(model, frozenset(wanted), stage.noise_levels, stage.null_share)
 
 
 def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
@@ -263,7 +276,7 @@ def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> Compu
 
 def released_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """The released forward's losses."""
-    return ReleasedObjective(model, stage.noise_levels)
+    return ReleasedObjective(model, stage.noise_levels, stage.training_divides)
 
 
 OBJECTIVES: dict[str, ObjectiveKind] = {

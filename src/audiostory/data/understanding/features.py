@@ -9,7 +9,6 @@ Shapes: ``N`` samples, ``V`` windows, ``P`` positions of one, ``E`` width of a f
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from audiostory.audio.waveform import load
 from audiostory.config import to_dict
-from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack, sha256_of
 from audiostory.data.understanding.rows import HeardRow
 from audiostory.errors import AudioError, CorpusError
 from audiostory.models.audiostory import AudioStoryModel
@@ -105,17 +104,4 @@ def row_features(
             raise CorpusError(f"{rows[index].place}: {error}") from error
         return torch.from_numpy(waveform.samples[0].copy())
 
-    return heard_features(model, [_digest(folder / row.file) for row in rows], samples_of, cache)
-
-
-def _digest(path: Path) -> str:
-    """The sha256 of a file.
-
-    Raises:
-        CorpusError: if it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+    return heard_features(model, [sha256_of(folder / row.file) for row in rows], samples_of, cache)
