@@ -70,3 +70,11 @@ def test_stages_that_make_no_course_are_refused() -> None:
         recipe(later, STAGE)
     with pytest.raises(ConfigError, match="name it after it"):
         recipe(replace(STAGE, name="theirs/one"))
+
+
+def test_a_recipe_ends_in_its_last_stage_what_that_starts_from_and_what_else_is_trained() -> None:
+    codec = replace(STAGE, name="ours/codec", trainable=("codec",))
+    branch = replace(STAGE, name="ours/branch", starts_from=("ours/one",), trainable=("llm", "dit"))
+    last = replace(STAGE, name="ours/last", starts_from=("ours/one",))
+    assert recipe(codec, STAGE, branch, last).outcome == ("ours/codec", "ours/one", "ours/last")
+    assert recipe(STAGE, branch).outcome == ("ours/one", "ours/branch")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import audiostory
-from audiostory.apps import batch, benching, importing, measuring, music, options, training
+from audiostory.apps import batch, benching, importing, measuring, music, options, recipes, training
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
 from audiostory.apps.progress import show
 from audiostory.apps.work import (
@@ -262,7 +262,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
 
 
 app.command()(batch.batch)
-for command in (training.compose, training.recipes, training.train, training.export):
+for command in (training.compose, recipes.recipes, training.train, training.export):
     app.command()(command)
 app.command("compose-music")(music.compose_music)
 app.command("import-release")(importing.import_release)

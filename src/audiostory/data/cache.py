@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from audiostory.errors import CorpusError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def cached(folder: Path, name: str, key: str, make: Callable[[], Ragged]) -> Rag
     path = folder / f"{name}-{key}.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        log.info("making %s, once", path)
         made = make()
         temporary = path.with_suffix(".partial")
         save_file({"values": made.values.contiguous(), "starts": made.starts}, temporary)

@@ -12,7 +12,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ from audiostory.train.stages import StageConfig
 ABOUT = "about.json"
 """Of which recipe and step a checkpoint is; written last."""
 METRICS = "metrics.jsonl"
+NOTE = "stage.json"
+"""What is run in a folder."""
+WEIGHTS = "weights.safetensors"
+"""What a run leaves at its end."""
 
 
 class Run:
@@ -41,10 +45,7 @@ class Run:
     @property
     def checkpoint(self) -> Path | None:
         """The last whole checkpoint."""
-        whole = [
-            path for path in self.folder.glob("checkpoint-*") if not path.name.endswith(".part")
-        ]
-        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+        return last_checkpoint(self.folder)
 
     def save(self, step: int, state: Mapping[str, Tensor]) -> None:
         """Write a checkpoint so that a kill or a full disk leaves the old or the new one whole.
@@ -150,7 +151,7 @@ class Run:
         if not self.processes.is_first:
             return
         text = json.dumps(described(self.stage), indent=2)
-        (self.folder / "stage.json").write_text(text)
+        (self.folder / NOTE).write_text(text)
         path = self.folder / METRICS
         if path.exists():
             kept = [row for row in self.rows() if row["step"] <= step]
@@ -175,6 +176,42 @@ class Run:
         path = self.folder / METRICS
         text = path.read_text() if path.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last whole checkpoint in a run's folder."""
+    whole = [path for path in folder.glob("checkpoint-*") if not path.name.endswith(".part")]
+    return max(whole, key=_step_of, default=None)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def has_ended(stage: StageConfig, folder: Path) -> bool:
+    """Whether a folder holds the weights of this very stage, run to its last step.
+
+    Nothing is written, and no checkpoint is needed: it may have been removed to make room.
+
+    Raises:
+        TrainingError: if they are another stage's, or of another schedule.
+        CheckpointError: if what tells is damaged.
+    """
+    note = folder / NOTE
+    if not (folder / WEIGHTS).exists() or not note.exists():
+        return False
+    try:
+        kept: dict[str, Any] = json.loads(note.read_text())
+        steps = stage.steps or int(kept["steps"])  # a stage that counts in epochs is told by data
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{note} is damaged ({error}): remove {folder}") from error
+    if differing := differences(kept, described(replace(stage, steps=steps))):
+        raise TrainingError(
+            f"{folder} holds another stage or another schedule ({'; '.join(differing)}): give what "
+            "it was begun with, or use a fresh --runs folder"
+        )
+    last = last_checkpoint(folder)
+    return last is None or _step_of(last) == steps
 
 
 def described(stage: StageConfig) -> dict[str, Any]:

@@ -172,3 +172,23 @@ class Recipe:
             if strange := [name for name in stage.starts_from if name not in known]:
                 raise ConfigError(f"'{stage.name}' starts from '{strange[0]}': put that before it")
             known.append(stage.name)
+
+    @property
+    def outcome(self) -> tuple[str, ...]:
+        """Stages whose weights are the model that it ends in, later ones over earlier ones.
+
+        These are the last stage, all that it starts from, and those that train what none of these
+        does. Stages that branch off are not among them.
+        """
+        starts = {stage.name: stage.starts_from for stage in self.stages}
+        line = [self.stages[-1].name]
+        for name in line:  # which grows
+            line += [each for each in starts[name] if each not in line]
+        learned = {
+            group for stage in self.stages if stage.name in line for group in stage.trainable
+        }
+        return tuple(
+            stage.name
+            for stage in self.stages
+            if stage.name in line or learned.isdisjoint(stage.trainable)
+        )

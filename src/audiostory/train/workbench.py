@@ -28,7 +28,7 @@ from audiostory.train.distributed import launched, whole
 from audiostory.train.execution import Execution
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
-from audiostory.train.run_folder import Run
+from audiostory.train.run_folder import NOTE, WEIGHTS, Run
 from audiostory.train.samples import CaptionSamples, SamplesEvery
 from audiostory.train.sources import OBJECTIVES, SOURCES, missing_parts
 from audiostory.train.splitting import ComputeLosses
@@ -163,7 +163,7 @@ class Workbench:
             TrainingError: if a run has left none yet, or weights of another model or recipe.
         """
         for name in names:
-            path = self.folder_of(name) / "weights.safetensors"
+            path = self.folder_of(name) / WEIGHTS
             if not path.exists():
                 raise TrainingError(f"no {path}: run 'audiostory train {name}' to its end first")
             try:
@@ -182,7 +182,7 @@ class Workbench:
             TrainingError: if it holds the run of a stage of another recipe.
         """
         folder = self.paths.run(name)
-        described = folder / "stage.json"
+        described = folder / NOTE
         if described.exists() and (other := json.loads(described.read_text())["name"]) != name:
             raise TrainingError(
                 f"{folder} holds a run of '{other}', not of '{name}': give another --runs folder"
@@ -201,7 +201,7 @@ class Workbench:
             if name in trainer.parameters
             or (name.partition(".")[0] in modules and name not in parameters)
         }
-        path = self.paths.run(stage.name) / "weights.safetensors"
+        path = self.paths.run(stage.name) / WEIGHTS
         temporary = path.with_suffix(".partial")
         if trainer.processes.is_first:
             save_file(weights, temporary)
