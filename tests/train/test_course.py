@@ -115,10 +115,11 @@ def test_epochs_are_told_by_the_run_that_counted_them(paths: Paths) -> None:
 
 
 def test_all_that_the_stages_lack_is_told_at_once(tmp_path: Path) -> None:
-    whole = course(Paths(runs=tmp_path / "runs"), ("nano/codec", "nano/stage2", "nano/stage3"))
+    hearing = ("nano/codec", "miniature/stage2", "miniature/stage3")
+    whole = course(Paths(runs=tmp_path / "runs"), hearing)
     with pytest.raises(TrainingError) as told:
         whole.check()
-    assert "nano/stage2: 'tiny' has no ears" in str(told.value)
+    assert "miniature/stage2, miniature/stage3: 'tiny' has no ears" in str(told.value)
     assert "give --corpus, --teacher, --stories" in str(told.value)
     assert not (tmp_path / "runs").exists()
 

@@ -38,6 +38,11 @@ def test_a_run_without_end_is_refused() -> None:
         replace(STAGE, steps=0)
 
 
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="batches of 0: give 1 or more"):
+        replace(STAGE, batch_size=0)
+
+
 def test_epochs_become_steps_by_the_data_and_given_steps_stay() -> None:
     long = replace(STAGE, steps=0, epochs=3, batch_size=4)
     assert long.lasting(10).steps == 8  # 30 samples, 4 a step

@@ -80,11 +80,8 @@ class Course:
             CheckpointError: if the teacher is no text encoder, or another one.
         """
         remaining = self.remaining
-        missing = [
-            f"{leg.stage.name}: {lack}"
-            for leg in remaining
-            for lack in unready(leg.stage, leg.config)
-        ]
+        lacks = _by_lack(remaining)
+        missing = [f"{', '.join(names)}: {lack}" for lack, names in lacks.items()]
         needs = dict.fromkeys(need for leg in remaining for need in needs_of(leg.stage))
         if lacking := [f"--{need}" for need in needs if getattr(self.paths, need) is None]:
             missing.append(f"give {', '.join(lacking)} (docs/training.md)")
@@ -131,6 +128,15 @@ class Course:
             yield place(state="ended" if weights else "stopped", seconds=seconds)
             if weights is None:
                 return
+
+
+def _by_lack(legs: Sequence[Leg]) -> dict[str, list[str]]:
+    """What stages lack, whatever they are given, and the names of those that lack it."""
+    lacks: dict[str, list[str]] = {}
+    for leg in legs:
+        for lack in unready(leg.stage, leg.config):
+            lacks.setdefault(lack, []).append(leg.stage.name)
+    return lacks
 
 
 def _with_time_left(execution: Execution, spent_s: float) -> Execution:

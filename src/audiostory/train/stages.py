@@ -58,7 +58,7 @@ class StageConfig:
     """One run of the one loop.
 
     Raises:
-        ConfigError: if the run has no length.
+        ConfigError: if the run has no length, or its batches nothing in them.
     """
 
     name: str
@@ -107,9 +107,11 @@ class StageConfig:
     """Where values come from, by dotted field name; what is not here is our choice."""
 
     def __post_init__(self) -> None:
-        """Refuse a run without end."""
+        """Refuse a run without end, and one that learns from nothing."""
         if self.steps <= 0 and self.epochs <= 0:
             raise ConfigError(f"{self.name} has no length: give steps or epochs")
+        if self.batch_size < 1:
+            raise ConfigError(f"{self.name} has batches of {self.batch_size}: give 1 or more")
 
     @property
     def own_share(self) -> float:

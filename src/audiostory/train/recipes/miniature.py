@@ -46,17 +46,17 @@ def own(name: str) -> str:
     return name.replace("nano/", "miniature/")
 
 
-MINIATURE_CODEC = shorter(NANO_CODEC, steps=300)
-MINIATURE_LLM = shorter(NANO_LLM, steps=120, batch_size=6)
-MINIATURE_DIT = shorter(NANO_DIT, steps=350)
-MINIATURE_WARM = shorter(NANO_WARM, steps=60, batch_size=16)
+MINIATURE_CODEC = shorter(NANO_CODEC, steps=500, batch_size=6)
+MINIATURE_LLM = shorter(NANO_LLM, steps=80, batch_size=6)
+MINIATURE_DIT = shorter(NANO_DIT, steps=1_000, batch_size=16)
+MINIATURE_WARM = shorter(NANO_WARM, steps=100, batch_size=16)
 MINIATURE_STORY_WARM = shorter(NANO_STORY_WARM, steps=60, batch_size=4)
-MINIATURE_BRIDGED = shorter(NANO_BRIDGED, steps=150)
-MINIATURE_WHOLE = shorter(NANO_WHOLE, steps=30, batch_size=16)
-MINIATURE_STAGE_2 = shorter(NANO_STAGE_2, steps=60, batch_size=8)
+MINIATURE_BRIDGED = shorter(NANO_BRIDGED, steps=400, batch_size=16)
+MINIATURE_WHOLE = shorter(NANO_WHOLE, steps=40, batch_size=16)
+MINIATURE_STAGE_2 = shorter(NANO_STAGE_2, steps=80, batch_size=8)
 
 MINIATURE_STORY = replace(
-    shorter(NANO_STORY, steps=60, batch_size=4),
+    shorter(NANO_STORY, steps=80, batch_size=4),
     starts_from=(MINIATURE_STAGE_2.name,),
     trainable=MINIATURE_STAGE_2.trainable,
     weights={**NANO_STORY.weights, "understanding": MINIATURE_STAGE_2.weights["understanding"]},
