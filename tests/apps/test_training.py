@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import T5Config, T5EncoderModel
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
+from audiostory.audio.waveform import load
+from audiostory.generate.answering import Answerer
 from audiostory.models import audiostory as sizes
 from audiostory.models.model_folder import from_pretrained, save_pretrained
-from audiostory.train import materials, workbench
+from audiostory.story.plan_file import load_plan
+from audiostory.train import course, materials, workbench
+from audiostory.train.recipes import catalogue
+from audiostory.train.recipes.catalogue import stage
+from audiostory.train.stages import Recipe
 from tests.data.corpus import write_corpus
-from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+from tests.models.test_text_encoder import saved
+from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
 
 @pytest.fixture
@@ -26,43 +35,6 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
-
-
-def test_recipes_are_listed_with_their_stages() -> None:
-    told = run("recipes").stdout
-    for name in ("paper-main", "paper-appendix", "release", "nano", "nano/stage3"):
-        assert name in told
-    assert "25 epochs" in told
-    assert "6800 steps" in told
-    assert re.search(r"nano/stage2 .*  size nano-hearing\n", told)
-
-
-def test_a_stage_is_shown_with_where_its_values_come_from() -> None:
-    told = run("recipes", "paper-main/stage1-whole").stdout
-    assert re.search(r"weights.flow: 0.2 +\[Eq. 6 with lambda_2 = 0.2", told)
-    assert re.search(r"optim.betas: 0.9, 0.95 +\[TangoFlux's training", told)
-    assert re.search(r"optim.warmup_steps: 200 +\[our choice\]", told)
-    assert "[" not in run("recipes", "nano/dit").stdout
-
-
-def test_a_recipe_is_shown_stage_by_stage() -> None:
-    told = run("recipes", "paper-appendix").stdout
-    assert "Qwen2.5-VL-3B-Instruct" in told
-    assert told.index("paper-appendix/stage1-warm") < told.index("paper-appendix/stage3\n")
-
-
-def test_two_stages_are_compared_field_by_field() -> None:
-    told = run("recipes", "nano/stage1-warm", "nano/stage3").stdout
-    assert "  batch_size: 48 | 8\n" in told
-    assert "objective" not in told
-    assert "no difference" in run("recipes", "nano/dit", "nano/dit").stdout
-
-
-def test_two_recipes_are_compared_stage_by_stage() -> None:
-    told = run("recipes", "paper-main", "paper-appendix").stdout
-    assert "stage1-whole\n  weights.semantic: 1 | 5\n" in told
-    assert "mixed.understanding.ratio: 2 | 0.5" in told
-    assert "starts_from" not in told
 
 
 def test_an_unknown_recipe_or_stage_names_the_known_ones() -> None:
@@ -112,6 +84,71 @@ def test_a_run_stopped_early_says_how_to_go_on(tmp_path: Path, runs: Path) -> No
     stopped = run("train", "nano/codec", *given, "--batch-size", 2, "--minutes", 0)
     assert stopped.exit_code == 0, stopped.stderr
     assert "run again" in stopped.stdout
+
+
+def course_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe of two short stages, the second begun by the first."""
+    first = replace(stage("nano/codec", steps=1, batch_size=2), name="brief/codec")
+    second = replace(first, name="brief/again", starts_from=("brief/codec",))
+    brief = Recipe(
+        name="brief", about="", size="tiny", language_model="none", stages=(first, second)
+    )
+    monkeypatch.setitem(catalogue.RECIPES, "brief", brief)
+    for each in brief.stages:
+        monkeypatch.setitem(catalogue.STAGES, each.name, each)
+
+
+def test_a_recipe_by_its_name_runs_all_its_stages_once_and_is_exported(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course_of_two(monkeypatch)
+    given = ("--runs", runs, "--corpus", write_corpus(tmp_path / "corpus"))
+    stopped = run("train", "brief", *given, "--minutes", 0, "--steps", 3)
+    assert "stage 1 of 2: brief/codec stopped after 0.0 min" in stopped.stdout
+    assert "run again to go on" in stopped.stdout
+    done = run("train", "brief", *given, "--steps", 3)
+    assert done.exit_code == 0, done.stderr
+    told = done.stdout
+    assert "stage 1 of 2: brief/codec begins, 3 steps\n" in told
+    assert re.search(r"stage 2 of 2: brief/again ended after \d+\.\d min\n", told)
+    assert f"next: audiostory export brief --runs {runs} -o MODEL" in told
+    again = run("train", "brief", *given, "--steps", 3).stdout
+    assert again.count("had ended before") == 2
+    assert "begins" not in again
+    refused = run("train", "brief", *given)
+    assert refused.exit_code == 2
+    assert "steps is 3 there and 1 here" in " ".join(refused.stderr.split())
+
+
+def test_a_recipe_says_what_all_its_stages_lack_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = run("train", "miniature")
+    assert told.exit_code == 2
+    assert "miniature cannot run: give --corpus, --stories, --teacher" in told.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--from", "--tangoflux"])
+def test_what_one_stage_begins_with_is_refused_for_a_recipe(runs: Path, option: str) -> None:
+    told = run("train", "nano", option, "nano", "--runs", runs)
+    assert told.exit_code == 2
+    said = " ".join(told.stderr.split())
+    assert f"{option} says what one stage begins with, and 'nano' is a recipe of 9" in said
+
+
+def test_a_plan_of_a_recipe_is_told_stage_by_stage() -> None:
+    told = run("train", "miniature", "--estimate", 1)
+    assert told.exit_code == 0, told.stderr
+    assert told.stdout.count("of memory in each process") == 9
+    assert "miniature/stage3: " in told.stdout
+
+
+def test_a_recipe_that_has_not_ended_is_not_exported(tmp_path: Path, runs: Path) -> None:
+    told = run("export", "miniature", "-o", tmp_path / "model", "--runs", runs)
+    assert told.exit_code == 2
+    assert "audiostory train miniature/codec" in " ".join(told.stderr.split())
 
 
 def test_what_a_recipe_lacks_is_told_with_its_option(runs: Path) -> None:
@@ -178,3 +215,41 @@ def test_tangoflux_and_a_finished_model_are_refused_together(tmp_path: Path, run
     assert told.exit_code == 2
     assert "overwrite the DiT of" in " ".join(told.stderr.split())
     assert not runs.exists()
+
+
+@pytest.fixture
+def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a text encoder of the tiny bridge's width."""
+    for module in (course, materials):
+        monkeypatch.setattr(module, "ALL_MINILM_L6_V2_SHA256", None)
+    config = T5Config(vocab_size=10, d_model=24, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    return saved(tmp_path / "teacher", T5EncoderModel(config))
+
+
+@pytest.mark.slow
+def test_the_whole_miniature_is_trained_by_one_command_and_tells_a_story(
+    tmp_path: Path, runs: Path, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing = replace(tiny_config(), name="tiny-hearing", audio_encoder=TINY_EARS)
+    monkeypatch.setitem(sizes.SIZES, "tiny-hearing", hearing)
+    corpus, stories = write_corpus(tmp_path / "corpus"), tmp_path / "stories.jsonl"
+    assert run("compose", "-o", stories, "--count", 20, "--corpus", corpus).exit_code == 0
+    given = ("--corpus", corpus, "--stories", stories, "--teacher", teacher)
+    brief = ("--runs", runs, "--size", "tiny-hearing", "--steps", 4, "--batch-size", 2)
+    done = run("train", "miniature", *given, *brief)
+    assert done.exit_code == 0, done.stderr
+    assert "miniature: all 9 stages have ended" in done.stdout
+    model = tmp_path / "model"
+    joined = run("export", "miniature", "-o", model, "--runs", runs, "--size", "tiny-hearing")
+    assert joined.exit_code == 0, joined.stderr
+    loaded = from_pretrained(model)
+    assert loaded.model.config == hearing
+    track = tmp_path / "storm.wav"
+    told = run("generate", "A storm: rain, a bell", "--duration", 6, "--model", model, "-o", track)
+    assert told.exit_code == 0, told.stderr
+    assert load(track).duration_s == 6.0
+    plan = load_plan(tmp_path / "storm.story.json")
+    assert plan.clips
+    sound = load(corpus / "bell-0.wav", 8000, mono=True)
+    answerer = Answerer(loaded.model, loaded.tokenizer, max_tokens=2)
+    assert answerer.answer(sound, "What is it?")

@@ -54,6 +54,11 @@ def test_a_division_that_the_objective_does_not_heed_is_refused() -> None:
         replace(STAGE, training_divides="twice")
 
 
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="batches of 0: give 1 or more"):
+        replace(STAGE, batch_size=0)
+
+
 def test_epochs_become_steps_by_the_data_and_given_steps_stay() -> None:
     long = replace(STAGE, steps=0, epochs=3, batch_size=4)
     assert long.lasting(10).steps == 8  # 30 samples, 4 a step
@@ -86,3 +91,11 @@ def test_stages_that_make_no_course_are_refused() -> None:
         recipe(later, STAGE)
     with pytest.raises(ConfigError, match="name it after it"):
         recipe(replace(STAGE, name="theirs/one"))
+
+
+def test_a_recipe_ends_in_its_last_stage_what_that_starts_from_and_what_else_is_trained() -> None:
+    codec = replace(STAGE, name="ours/codec", trainable=("codec",))
+    branch = replace(STAGE, name="ours/branch", starts_from=("ours/one",), trainable=("llm", "dit"))
+    last = replace(STAGE, name="ours/last", starts_from=("ours/one",))
+    assert recipe(codec, STAGE, branch, last).outcome == ("ours/codec", "ours/one", "ours/last")
+    assert recipe(STAGE, branch).outcome == ("ours/one", "ours/branch")

@@ -19,6 +19,7 @@ from audiostory.apps import (
     music,
     options,
     preferring,
+    recipes,
     training,
 )
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
@@ -271,7 +272,7 @@ def generate(  # noqa: PLR0913 - one parameter per option
 
 
 app.command()(batch.batch)
-for command in (training.compose, training.recipes, training.train, training.export):
+for command in (training.compose, recipes.recipes, training.train, training.export):
     app.command()(command)
 app.command("compose-music")(music.compose_music)
 app.command("import-release")(importing.import_release)

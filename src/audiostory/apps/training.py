@@ -1,7 +1,9 @@
-"""Commands of those who train: ``compose``, ``recipes``, ``train``, ``export``."""
+"""Commands of those who train: ``compose``, ``train``, ``export``."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +12,16 @@ from rich.logging import RichHandler
 
 from audiostory.apps.options import Debug, Device
 from audiostory.apps.progress import TrainingBar
+from audiostory.apps.recipes import length
 from audiostory.apps.work import mistakes_told, screen
 from audiostory.models.catalogue import resolve_model
 
 if TYPE_CHECKING:
     from audiostory.models.audiostory import AudioStoryConfig
-    from audiostory.train.stages import Recipe, StageConfig
-
-WIDEST = 60
-"""Values longer than this do not push the citations of all others to the right."""
+    from audiostory.train.course import Course, Leg, Place
+    from audiostory.train.execution import Execution
+    from audiostory.train.materials import Paths
+    from audiostory.train.stages import Recipe
 
 RunFolder = Annotated[
     Path | None,
@@ -29,12 +32,16 @@ RunFolder = Annotated[
     ),
 ]
 StageName = Annotated[
-    str, typer.Argument(help="A stage, as in 'audiostory recipes'.", show_default=False)
+    str,
+    typer.Argument(
+        help="A stage, as in 'audiostory recipes', or a recipe: all its stages in their order.",
+        show_default=False,
+    ),
 ]
 Size = Annotated[
     str | None,
     typer.Option(
-        help="Size of the model: nano, nano-hearing, 3b; the stage's if not given.",
+        help="Size of the model: nano, nano-hearing, miniature, 3b; the stage's if not given.",
         show_default=False,
     ),
 ]
@@ -57,85 +64,6 @@ def compose(
 
         compose_stories(output, count, seed, corpus)
         typer.echo(f"{output}: {count} stories")
-
-
-def recipes(
-    name: Annotated[str | None, typer.Argument(help="Show this recipe or stage.")] = None,
-    against: Annotated[str | None, typer.Argument(help="Show what differs in this one.")] = None,
-    *,
-    debug: Debug = False,
-) -> None:
-    """List the training recipes, show one or a stage of one, or show what differs between two."""
-    with mistakes_told(debug=debug):
-        from audiostory.train.recipes.catalogue import RECIPES
-
-        if name is None:
-            lines = [line for recipe in RECIPES.values() for line in listed(recipe)]
-        elif against is None:
-            lines = shown(name)
-        else:
-            lines = compared(name, against)
-        typer.echo("\n".join(lines))
-
-
-def listed(recipe: Recipe) -> list[str]:
-    """A recipe and its stages, a line each."""
-    return [
-        f"{recipe.name}: {recipe.about}",
-        *(
-            f"  {stage.name:<28} {length(stage):>13}  batch {stage.batch_size:>3}"
-            f"  trains {', '.join(stage.trainable)}"
-            f"{f'  size {stage.size}' if stage.size else ''}"
-            for stage in recipe.stages
-        ),
-    ]
-
-
-def length(stage: StageConfig) -> str:
-    """How long a stage lasts."""
-    return f"{stage.steps} steps" if stage.steps else f"{stage.epochs:g} epochs"
-
-
-def shown(name: str) -> list[str]:
-    """All values of a stage, or of every stage of a recipe, each with where it comes from."""
-    from audiostory.train.recipes.catalogue import RECIPES, stage
-    from audiostory.train.recipes.differences import citation, values_of
-
-    if name not in RECIPES:
-        each = stage(name)
-        rows = {field: f"{field}: {value}" for field, value in values_of(each).items()}
-        width = max(len(row) for row in rows.values() if len(row) <= WIDEST)
-        said = {field: citation(each, field) for field in rows}
-        return [
-            each.name,
-            *(
-                f"  {row:<{width}}  [{said[field]}]" if said[field] else f"  {row}"
-                for field, row in rows.items()
-            ),
-        ]
-    found = RECIPES[name]
-    about = [found.about, f"size: {found.size}", f"language model: {found.language_model}"]
-    return [found.name, *(f"  {line}" for line in about)] + [
-        line for each in found.stages for line in ("", *shown(each.name))
-    ]
-
-
-def compared(name: str, against: str) -> list[str]:
-    """What differs between two recipes, stage by stage, or between two stages; a field a line."""
-    from audiostory.train.recipes.catalogue import RECIPES, recipe, stage
-    from audiostory.train.recipes.differences import recipe_differences, stage_differences
-
-    if name in RECIPES or against in RECIPES:
-        found = recipe_differences(recipe(name), recipe(against))
-    else:
-        found = stage_differences(stage(name), stage(against))
-    lines, heading = [f"{name} | {against}"], ""
-    for each in found:
-        if name in RECIPES and each.stage != heading:
-            heading = each.stage
-            lines.append(heading)
-        lines.append(f"  {each.field}: {each.left} | {each.right}")
-    return lines if found else [*lines, "  no difference"]
 
 
 def train(  # noqa: PLR0913 - one parameter per option
@@ -201,27 +129,25 @@ def train(  # noqa: PLR0913 - one parameter per option
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Run a stage of a training recipe, or go on with it where it stopped."""
+    """Run a stage of a training recipe, or all of them, or go on where the last one stopped."""
     with mistakes_told(debug=debug):
         import logging
 
+        from audiostory.errors import ConfigError
+        from audiostory.train.course import Course, Leg
         from audiostory.train.execution import Execution
         from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of, size_of
-        from audiostory.train.recipes.catalogue import stage as stage_called
-        from audiostory.train.sources import check_ready
-        from audiostory.train.workbench import Workbench, check_beginning
+        from audiostory.train.recipes.catalogue import recipe_of, size_of, stages_in
 
-        console = screen()
-        handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
+        handler = RichHandler(logging.INFO, screen(), show_level=False, show_path=False)
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
-        stage, recipe = stage_called(name, steps=steps, batch_size=batch_size), recipe_of(name)
-        config = config_of(size or size_of(name))
+        legs = [
+            Leg(stage=stage, config=config_of(size or size_of(stage.name)))
+            for stage in stages_in(name, steps=steps, batch_size=batch_size)
+        ]
+        recipe = recipe_of(name)
         if estimate is not None:
-            from audiostory.train.memory import planned
-
-            told = planned(config, stage.trainable, processes=estimate, shard=shard)
-            typer.echo(str(told))
+            tell_memory(legs, estimate, shard=shard)
             return
         paths = Paths(
             runs=runs or runs_of(recipe),
@@ -232,9 +158,6 @@ def train(  # noqa: PLR0913 - one parameter per option
             foundation=foundation,
             pairs=pairs,
         )
-        begun = None if start is None else resolve_model(start)
-        check_ready(stage, config, paths, has_start=begun is not None)
-        check_beginning(stage, config, paths, start=begun, tangoflux=tangoflux)
         execution = Execution(
             device=device,
             bf16=bf16,
@@ -246,19 +169,87 @@ def train(  # noqa: PLR0913 - one parameter per option
             samples_every=samples_every,
             tensorboard=tensorboard,
         )
-        weights = Workbench(config, paths).train(
-            stage,
-            execution=execution,
-            watchers=[TrainingBar(console)],
-            start=begun,
-            tangoflux=tangoflux,
-        )
-        typer.echo(str(weights) if weights else f"{paths.runs}: stopped early; run again to go on")
+        if name != recipe.name:
+            run_stage(legs[0], paths, execution, start=start, tangoflux=tangoflux)
+            return
+        if start is not None or tangoflux is not None:
+            option = "--from" if start is not None else "--tangoflux"
+            raise ConfigError(
+                f"{option} says what one stage begins with, and '{name}' is a recipe of "
+                f"{len(legs)}: give it with a stage's name"
+            )
+        run_course(Course(name, legs, paths), execution)
+
+
+def tell_memory(legs: Sequence[Leg], processes: int, *, shard: bool) -> None:
+    """What each of so many processes will hold, stage by stage."""
+    from audiostory.train.memory import planned
+
+    for leg in legs:
+        told = planned(leg.config, leg.stage.trainable, processes=processes, shard=shard)
+        typer.echo(f"{leg.stage.name}: {told}" if len(legs) > 1 else str(told))
+
+
+def run_stage(
+    leg: Leg, paths: Paths, execution: Execution, *, start: str | None, tangoflux: Path | None
+) -> None:
+    """Run one stage; say where its weights are, or that there is more to do."""
+    from audiostory.train.sources import check_ready
+    from audiostory.train.workbench import Workbench, check_beginning
+
+    begun = None if start is None else resolve_model(start)
+    check_ready(leg.stage, leg.config, paths, has_start=begun is not None)
+    check_beginning(leg.stage, leg.config, paths, start=begun, tangoflux=tangoflux)
+    weights = Workbench(leg.config, paths).train(
+        leg.stage,
+        execution=execution,
+        watchers=[TrainingBar(screen())],
+        start=begun,
+        tangoflux=tangoflux,
+    )
+    typer.echo(str(weights) if weights else f"{paths.runs}: stopped early; run again to go on")
+
+
+def run_course(course: Course, execution: Execution) -> None:
+    """Run the stages of a recipe; say which of how many, how long each took, and what is next."""
+    course.check()
+    began = time.monotonic()
+    for place in course.run(execution=execution, watchers=lambda: [TrainingBar(screen())]):
+        typer.echo(told_place(place))
+        if place.state == "stopped":
+            typer.echo(f"{course.paths.runs}: stopped early; run again to go on")
+            return
+    taken = minutes_of(time.monotonic() - began)
+    typer.echo(f"{course.name}: all {len(course.legs)} stages have ended, after {taken} now")
+    folder = (
+        "" if course.paths.runs == Path("runs") / course.name else f" --runs {course.paths.runs}"
+    )
+    is_begun = any(leg.stage.initial == "foundation" for leg in course.legs)
+    begun = f" --from {course.paths.foundation}" if is_begun else ""
+    typer.echo(f"next: audiostory export {course.name}{begun}{folder} -o MODEL")
+
+
+def told_place(place: Place) -> str:
+    """A line on where a course is."""
+    stage = place.leg.stage
+    at = f"stage {place.number} of {place.count}: {stage.name}"
+    return {
+        "had ended": f"{at} had ended before",
+        "begins": f"{at} begins, {length(stage)}",
+        "ended": f"{at} ended after {minutes_of(place.seconds)}",
+        "stopped": f"{at} stopped after {minutes_of(place.seconds)}",
+    }[place.state]
+
+
+def minutes_of(seconds: float) -> str:
+    """A time in a message."""
+    return f"{seconds / 60:.1f} min"
 
 
 def export(
     stage_names: Annotated[
-        list[str], typer.Argument(help="Stages of a recipe, later over earlier ones.")
+        list[str],
+        typer.Argument(help="A recipe, or stages of one, later over earlier ones."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model's folder.")],
     *,
@@ -276,16 +267,17 @@ def export(
         import torch
 
         from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of, size_of
+        from audiostory.train.recipes.catalogue import exported, recipe_of, size_of
         from audiostory.train.workbench import Workbench, check_sizes
 
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
-        config = config_of(size or size_of(*stage_names))
+        stages = exported(stage_names)
+        config = config_of(size or size_of(*stages))
         begun = None if start is None else resolve_model(start)
         if begun is not None:
             check_sizes(begun, config)  # before a model of that size takes memory
         bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
-        bench.export(output, stages=stage_names, dtype=dtype, start=begun)
+        bench.export(output, stages=stages, dtype=dtype, start=begun)
         typer.echo(str(output))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from audiostory.errors import CorpusError, OutputError
 
 WAY_OUT = "make room and give the same command again"
 """What to do where a disk is full: whatever was made before is kept."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def cached(folder: Path, name: str, key: str, make: Callable[[], Ragged]) -> Rag
     """
     path = folder / f"{name}-{key}.safetensors"
     if not path.exists():
+        log.info("making %s, once", path)
         made = make()
         write_tensors({"values": made.values.contiguous(), "starts": made.starts}, path)
     with safe_open(path, "pt") as file:

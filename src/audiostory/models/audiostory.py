@@ -344,6 +344,23 @@ NANO = AudioStoryConfig(
 HEARING_NANO = replace(NANO, name="nano-hearing", audio_encoder=CodecEarsConfig())
 """Nano with ears of 1.5 MB, which nothing shipped has yet (docs/understanding.md)."""
 
+MINIATURE = replace(
+    HEARING_NANO,
+    name="miniature",
+    llm=replace(NANO.llm, hidden_size=128, num_layers=4, intermediate_size=352),
+    bridge=replace(NANO.bridge, llm_width=128),
+    dit=replace(
+        NANO.dit,
+        num_joint_blocks=1,
+        num_single_blocks=3,
+        head_dim=48,
+        axes_dims_rope=(16, 16, 16),
+    ),
+    codec=replace(NanoCodecConfig(), decoder_width=160, decoder_blocks=4),
+    audio_encoder=CodecEarsConfig(width=96, num_blocks=2, llm_width=128),
+)
+"""A nano with ears that goes through the paper's course in minutes (docs/training.md)."""
+
 THREE_B = AudioStoryConfig(
     name="3b",
     llm=LlmConfig(
@@ -367,5 +384,5 @@ THREE_B = AudioStoryConfig(
 """The released size: Qwen2.5-3B, Flan-T5-large's width, TangoFlux's DiT, the Oobleck VAE and
 Whisper-large-v3 (Sec. 5.1)."""
 
-SIZES = {config.name: config for config in (NANO, HEARING_NANO, THREE_B)}
+SIZES = {config.name: config for config in (NANO, HEARING_NANO, MINIATURE, THREE_B)}
 """The configurations there are, by name."""

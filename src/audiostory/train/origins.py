@@ -15,6 +15,7 @@ from audiostory.errors import CorpusError
 from audiostory.models.foreign.tangoflux_checkpoint import WEIGHTS as TANGOFLUX
 from audiostory.models.shards import INDEX, sha256
 from audiostory.train.materials import Materials, encoder_of
+from audiostory.train.run_folder import WEIGHTS
 from audiostory.train.sources import SOURCES
 from audiostory.train.stages import StageConfig
 
@@ -63,7 +64,7 @@ def _beginnings(
     if stage.initial in CHANCE:
         yield "the seed of the first weights", str(materials.seed)
     for name in stage.starts_from:
-        yield f"the weights of {name}", sha256(materials.paths.run(name) / "weights.safetensors")
+        yield f"the weights of {name}", sha256(materials.paths.run(name) / WEIGHTS)
 
 
 def _data(stage: StageConfig, materials: Materials) -> Iterator[tuple[str, str]]:

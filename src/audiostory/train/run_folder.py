@@ -13,7 +13,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ ABOUT = "about.json"
 METRICS = "metrics.jsonl"
 WORDS = {"cited"}
 """Fields of a recipe that say something about it and change nothing."""
+NOTE = "stage.json"
+"""What is run in a folder."""
+WEIGHTS = "weights.safetensors"
+"""What a run leaves at its end."""
 
 
 class Run:
@@ -61,10 +65,7 @@ class Run:
     @property
     def checkpoint(self) -> Path | None:
         """The last whole checkpoint."""
-        whole = [
-            path for path in self.folder.glob("checkpoint-*") if not path.name.endswith(".part")
-        ]
-        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+        return last_checkpoint(self.folder)
 
     def save(self, step: int, state: Mapping[str, Tensor]) -> None:
         """Write a checkpoint so that a kill or a full disk leaves the old or the new one whole.
@@ -183,7 +184,7 @@ class Run:
         """
         if not self.processes.is_first:
             return
-        with written(self.folder / "stage.json") as partial:
+        with written(self.folder / NOTE) as partial:
             partial.write_text(json.dumps(described(self.stage), indent=2))
         path = self.folder / METRICS
         if path.exists():
@@ -208,6 +209,46 @@ class Run:
         path = self.folder / METRICS
         text = path.read_text() if path.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last whole checkpoint in a run's folder."""
+    whole = [path for path in folder.glob("checkpoint-*") if not path.name.endswith(".part")]
+    return max(whole, key=_step_of, default=None)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def has_ended(stage: StageConfig, folder: Path) -> bool:
+    """Whether a folder holds the weights of this very stage, run to its last step.
+
+    Nothing is written, and no checkpoint is needed: it may have been removed to make room.
+
+    Raises:
+        TrainingError: if they are another stage's, or of another schedule.
+        CheckpointError: if what tells is damaged.
+    """
+    note = folder / NOTE
+    if not (folder / WEIGHTS).exists() or not note.exists():
+        return False
+    try:
+        kept: dict[str, Any] = json.loads(note.read_text())
+        told = replace(  # by its data: how long epochs are, and what a set of sounds is called
+            stage,
+            steps=stage.steps or int(kept["steps"]),
+            datasets=stage.datasets or tuple(kept["datasets"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{note} is damaged ({error}): remove {folder}") from error
+    if differing := differences(kept, described(told)):
+        raise TrainingError(
+            f"{folder} holds another stage or another schedule ({'; '.join(differing)}): give what "
+            "it was begun with, or use a fresh --runs folder"
+        )
+    last = last_checkpoint(folder)
+    return last is None or _step_of(last) == told.steps
 
 
 def described(stage: StageConfig) -> dict[str, Any]:

@@ -305,6 +305,36 @@ def missing_parts(stage: StageConfig) -> list[str]:
     ]
 
 
+def needs_of(stage: StageConfig, *, has_start: bool = False) -> list[str]:
+    """The fields of ``Paths`` that a stage reads, each once; ``has_start`` as ``check_ready``."""
+    kinds = [stage, *map(stage.learning_from, stage.mixed)]
+    needs = [need for k in kinds if k.data in SOURCES for need in SOURCES[k.data].reads(k)]
+    if stage.initial == "foundation" and not has_start:
+        needs.insert(0, "foundation")
+    return list(dict.fromkeys(needs))
+
+
+def sounds_stories(stage: StageConfig) -> bool:
+    """Whether a stage learns from stories that can be heard."""
+    return stage.data == "story_clips" and bool(stage.weights.get("flow"))
+
+
+def unready(stage: StageConfig, config: AudioStoryConfig) -> list[str]:
+    """Why a stage cannot be run with a model of that size, whatever it is given."""
+    kinds = [stage, *map(stage.learning_from, stage.mixed)]
+    missing = missing_parts(stage)
+    if "corpus" in needs_of(stage) and not isinstance(config.codec, NanoCodecConfig):
+        missing.append(
+            "latents and text features are made with nano's codec and teacher only, and "
+            f"'{config.name}' has others"
+        )
+    if config.audio_encoder is None and any(
+        SOURCES[kind.data].is_heard for kind in kinds if kind.data in SOURCES
+    ):
+        missing.append(f"'{config.name}' has no ears: give a --size with them, nano-hearing or 3b")
+    return missing
+
+
 def check_ready(
     stage: StageConfig, config: AudioStoryConfig, paths: Paths, *, has_start: bool = False
 ) -> None:
@@ -320,22 +350,9 @@ def check_ready(
         TrainingError: naming all that is missing at once: code, and the options that give what
             there is code for.
     """
-    kinds = [stage, *map(stage.learning_from, stage.mixed)]
-    needs = [need for k in kinds if k.data in SOURCES for need in SOURCES[k.data].reads(k)]
-    if stage.initial == "foundation" and not has_start:
-        needs.insert(0, "foundation")
-    missing = missing_parts(stage)
-    if "corpus" in needs and not isinstance(config.codec, NanoCodecConfig):
-        missing.append(
-            "latents and text features are made with nano's codec and teacher only, and "
-            f"'{config.name}' has others"
-        )
-    if config.audio_encoder is None and any(
-        SOURCES[kind.data].is_heard for kind in kinds if kind.data in SOURCES
-    ):
-        missing.append(f"'{config.name}' has no ears: give a --size with them, nano-hearing or 3b")
-    lacking = [f"--{need}" for need in dict.fromkeys(needs) if getattr(paths, need) is None]
-    if lacking:
+    missing = unready(stage, config)
+    needs = needs_of(stage, has_start=has_start)
+    if lacking := [f"--{need}" for need in needs if getattr(paths, need) is None]:
         missing.append(f"give {', '.join(lacking)} (docs/training.md)")
     if missing:
         raise TrainingError(f"{stage.name} cannot run at size {config.name}: {'; '.join(missing)}")

@@ -65,8 +65,8 @@ class StageConfig:
     """One run of the one loop.
 
     Raises:
-        ConfigError: if the run has no length, ``null_share`` is no share, or its objective does not
-            heed ``training_divides``.
+        ConfigError: if the run has no length or its batches nothing in them, ``null_share`` is no
+            share, or its objective does not heed ``training_divides``.
     """
 
     name: str
@@ -127,7 +127,7 @@ class StageConfig:
     """Where values come from, by dotted field name; what is not here is our choice."""
 
     def __post_init__(self) -> None:
-        """Refuse a run without end, a share that is none, and a choice that would do nothing."""
+        """Refuse a run without end or data, a share that is none, a choice that does nothing."""
         if self.steps <= 0 and self.epochs <= 0:
             raise ConfigError(f"{self.name} has no length: give steps or epochs")
         if not 0 <= self.null_share <= 1:
@@ -142,6 +142,8 @@ class StageConfig:
                 f"{self.name}: the objective '{self.objective}' divides as the model does: set "
                 "bridge.training_divides of its size instead of the stage's"
             )
+        if self.batch_size < 1:
+            raise ConfigError(f"{self.name} has batches of {self.batch_size}: give 1 or more")
 
     @property
     def own_share(self) -> float:
@@ -195,6 +197,8 @@ class Recipe:
     """What the language model begins as."""
     stages: tuple[StageConfig, ...]
     """The stages; their names are the recipe's, a slash, and their own."""
+    apart: tuple[str, ...] = ()
+    """Stages that are run by their own names only: they begin with a finished model."""
 
     def __post_init__(self) -> None:
         """Refuse stages that do not make a course."""
@@ -205,3 +209,28 @@ class Recipe:
             if strange := [name for name in stage.starts_from if name not in known]:
                 raise ConfigError(f"'{stage.name}' starts from '{strange[0]}': put that before it")
             known.append(stage.name)
+
+    @property
+    def course(self) -> tuple[StageConfig, ...]:
+        """The stages that are run by the recipe's name."""
+        return tuple(stage for stage in self.stages if stage.name not in self.apart)
+
+    @property
+    def outcome(self) -> tuple[str, ...]:
+        """Stages whose weights are the model that it ends in, later ones over earlier ones.
+
+        These are the last stage of its course, all that it starts from, and those that train what
+        none of these does. Stages that branch off are not among them.
+        """
+        starts = {stage.name: stage.starts_from for stage in self.course}
+        line = [self.course[-1].name]
+        for name in line:  # which grows
+            line += [each for each in starts[name] if each not in line]
+        learned = {
+            group for stage in self.course if stage.name in line for group in stage.trainable
+        }
+        return tuple(
+            stage.name
+            for stage in self.course
+            if stage.name in line or learned.isdisjoint(stage.trainable)
+        )

@@ -32,7 +32,7 @@ from audiostory.train.execution import Execution
 from audiostory.train.materials import Materials, Paths
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
 from audiostory.train.origins import origins_of
-from audiostory.train.run_folder import Run
+from audiostory.train.run_folder import NOTE, WEIGHTS, Run
 from audiostory.train.samples import CaptionSamples, SamplesEvery
 from audiostory.train.sources import OBJECTIVES, SOURCES, missing_parts
 from audiostory.train.splitting import ComputeLosses
@@ -182,7 +182,7 @@ class Workbench:
             TrainingError: if a run has left none yet, or weights of another model or recipe.
         """
         for name in names:
-            path = self.folder_of(name) / "weights.safetensors"
+            path = self.folder_of(name) / WEIGHTS
             if not path.exists():
                 raise TrainingError(f"no {path}: run 'audiostory train {name}' to its end first")
             try:
@@ -203,7 +203,7 @@ class Workbench:
             TrainingError: if it holds the run of a stage of another recipe.
         """
         folder = self.paths.run(name)
-        described = folder / "stage.json"
+        described = folder / NOTE
         if described.exists() and (other := json.loads(described.read_text())["name"]) != name:
             raise TrainingError(
                 f"{folder} holds a run of '{other}', not of '{name}': give another --runs folder"
@@ -226,7 +226,7 @@ class Workbench:
             if name in trainer.parameters
             or (name.partition(".")[0] in modules and name not in parameters)
         }
-        path = self.paths.run(stage.name) / "weights.safetensors"
+        path = self.paths.run(stage.name) / WEIGHTS
         if trainer.processes.is_first:
             known = self.model.config.preferred_by
             write_tensors(weights, path, {PREFERRED_BY: json.dumps(known)} if known else None)
@@ -310,7 +310,7 @@ def check_beginning(
             f"--tangoflux would overwrite the DiT of {start}: give it, or --from, not both"
         )
     for name in stage.starts_from:
-        path = paths.run(name) / "weights.safetensors"
+        path = paths.run(name) / WEIGHTS
         if path.exists() and any(key.startswith("dit.") for key in opened_tensors(path).shapes):
             raise TrainingError(
                 f"--tangoflux would overwrite the DiT that '{name}' has trained, which "

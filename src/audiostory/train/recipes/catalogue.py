@@ -1,13 +1,15 @@
-"""The recipes there are, by name: ``audiostory recipes`` lists them, ``audiostory train`` runs one.
+"""The recipes there are, by name: what ``audiostory recipes`` lists and ``train`` runs.
 
 A stage's name is its recipe's, a slash, and its own: ``paper-main/stage1-warm``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from audiostory.errors import ConfigError
+from audiostory.train.recipes.miniature import MINIATURE
 from audiostory.train.recipes.nano import NANO
 from audiostory.train.recipes.paper_appendix import PAPER_APPENDIX
 from audiostory.train.recipes.paper_main import PAPER_MAIN
@@ -15,7 +17,9 @@ from audiostory.train.recipes.release import RELEASE
 from audiostory.train.recipes.tangoflux import TANGOFLUX
 from audiostory.train.stages import Recipe, StageConfig
 
-RECIPES = {each.name: each for each in (PAPER_MAIN, PAPER_APPENDIX, RELEASE, NANO, TANGOFLUX)}
+RECIPES = {
+    each.name: each for each in (PAPER_MAIN, PAPER_APPENDIX, RELEASE, NANO, MINIATURE, TANGOFLUX)
+}
 STAGES = {stage.name: stage for recipe in RECIPES.values() for stage in recipe.stages}
 
 
@@ -65,3 +69,24 @@ def stage(name: str, *, steps: int | None = None, batch_size: int | None = None)
     if batch_size is not None:
         found = found.resized(batch_size)
     return found if steps is None else replace(found, steps=steps)
+
+
+def stages_in(
+    name: str, *, steps: int | None = None, batch_size: int | None = None
+) -> list[StageConfig]:
+    """All stages of a recipe's course in their order, or the one stage that is called so.
+
+    Raises:
+        ConfigError: as ``stage``.
+    """
+    names = [each.name for each in RECIPES[name].course] if name in RECIPES else [name]
+    return [stage(each, steps=steps, batch_size=batch_size) for each in names]
+
+
+def exported(names: Sequence[str]) -> list[str]:
+    """The stages whose weights make a model; a recipe's name stands for those of its outcome."""
+    return [
+        each
+        for name in names
+        for each in (RECIPES[name].outcome if name in RECIPES else (stage(name).name,))
+    ]

@@ -181,4 +181,5 @@ NANO = Recipe(
         NANO_STORY,
         NANO_CRPO,
     ),
+    apart=(NANO_CRPO.name,),
 )
