@@ -266,6 +266,7 @@ for command in (training.compose, training.recipes, training.train, training.exp
     app.command()(command)
 app.command("compose-music")(music.compose_music)
 app.command("import-release")(importing.import_release)
+app.command()(importing.foundation)
 app.command()(importing.doctor)
 app.command()(benching.bench)
 app.add_typer(measuring.app, name="evaluate")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +36,8 @@ StageName = Annotated[
 Size = Annotated[
     str | None,
     typer.Option(
-        help="Size of the model: nano, nano-hearing, 3b; the stage's if not given.",
+        help="Size of the model: nano, nano-hearing, 3b; that of the model it begins with, or the "
+        "stage's, if not given.",
         show_default=False,
     ),
 ]
@@ -203,7 +206,7 @@ def train(  # noqa: PLR0913 - one parameter per option
 
         from audiostory.train.execution import Execution
         from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of, size_of
+        from audiostory.train.recipes.catalogue import recipe_of
         from audiostory.train.recipes.catalogue import stage as stage_called
         from audiostory.train.sources import check_ready
         from audiostory.train.workbench import Workbench
@@ -212,7 +215,10 @@ def train(  # noqa: PLR0913 - one parameter per option
         handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
         stage, recipe = stage_called(name, steps=steps, batch_size=batch_size), recipe_of(name)
-        config = config_of(size or size_of(name))
+        begun = None if start is None else resolve_model(start)
+        if begun is not None and stage.initial == "foundation" and is_foundation(begun):
+            begun, foundation = None, begun
+        config = config_for([name], size, begun or foundation)
         if estimate is not None:
             from audiostory.train.memory import planned
 
@@ -227,7 +233,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             texts=texts,
             foundation=foundation,
         )
-        check_ready(stage, config, paths, has_start=start is not None)
+        check_ready(stage, config, paths, has_start=begun is not None)
         execution = Execution(
             device=device,
             bf16=bf16,
@@ -243,7 +249,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             stage,
             execution=execution,
             watchers=[TrainingBar(console)],
-            start=None if start is None else resolve_model(start),
+            start=begun,
             tangoflux=tangoflux,
         )
         typer.echo(str(weights) if weights else f"{paths.runs}: stopped early; run again to go on")
@@ -269,13 +275,13 @@ def export(
         import torch
 
         from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of, size_of
+        from audiostory.train.recipes.catalogue import recipe_of
         from audiostory.train.workbench import Workbench
 
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
-        config = config_of(size or size_of(*stage_names))
-        bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         begun = None if start is None else resolve_model(start)
+        config = config_for(stage_names, size, begun)
+        bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         bench.export(output, stages=stage_names, dtype=dtype, start=begun)
         typer.echo(str(output))
 
@@ -283,6 +289,37 @@ def export(
 def runs_of(recipe: Recipe) -> Path:
     """Where a recipe's runs are kept if no folder is named."""
     return Path("runs") / recipe.name
+
+
+def config_for(
+    stage_names: Sequence[str], size: str | None, begun: Path | None
+) -> AudioStoryConfig:
+    """The configuration of a model that is trained: of a size, or of the model it begins with.
+
+    Args:
+        stage_names: the stages; a deaf model gets the ears of the size that they are meant for.
+        size: what was asked for; None leaves it to the others.
+        begun: folder of the model that the runs begin with, if there is one.
+
+    Raises:
+        CheckpointError: if there is no model folder of ours.
+        ConfigError: for a size there is none of.
+    """
+    from audiostory.models.model_folder import read_config
+    from audiostory.train.recipes.catalogue import size_of
+
+    meant = config_of(size or size_of(*stage_names))
+    if size is not None or begun is None:
+        return meant
+    own = read_config(begun)
+    return meant if replace(meant, name=own.name, audio_encoder=None) == own else own
+
+
+def is_foundation(folder: Path) -> bool:
+    """Whether a model folder was made of published parts, and nothing in it has learned here."""
+    from audiostory.models.foreign.foundation import PROVENANCE
+
+    return (folder / PROVENANCE).is_file()
 
 
 def config_of(size: str) -> AudioStoryConfig:
