@@ -24,8 +24,9 @@ from audiostory.models.llm import LoraSettings
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.train import materials as materials_module
 from audiostory.train.execution import Execution
-from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
+from audiostory.train.materials import LONE_DURATIONS_S, Materials
 from audiostory.train.objective import read_blocks
+from audiostory.train.paths import Paths
 from audiostory.train.recipes.catalogue import stage
 from audiostory.train.recipes.nano import NANO
 from audiostory.train.stages import StageConfig
@@ -40,6 +41,11 @@ COURSE = tuple(stage.name for stage in NANO.stages if stage.size is None)
 
 class Teacher(torch.nn.Module):
     """Stands in for the text encoder's features, which need its weights."""
+
+    is_kept = False
+
+    def frozen(self) -> dict[str, Tensor]:
+        return {"mean": self.mean_D, "deviation": self.deviation_D}
 
     def __init__(self) -> None:
         super().__init__()

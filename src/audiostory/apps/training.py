@@ -194,6 +194,10 @@ def train(  # noqa: PLR0913 - one parameter per option
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write numbers for TensorBoard, too.")
     ] = False,
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="Make what the stage learns from (latents...), and stop."),
+    ] = False,
     estimate: Annotated[
         int | None,
         typer.Option(min=1, help="Say what each of so many processes will hold, and stop."),
@@ -205,7 +209,7 @@ def train(  # noqa: PLR0913 - one parameter per option
         import logging
 
         from audiostory.train.execution import Execution
-        from audiostory.train.materials import Paths
+        from audiostory.train.paths import Paths
         from audiostory.train.recipes.catalogue import recipe_of
         from audiostory.train.recipes.catalogue import stage as stage_called
         from audiostory.train.sources import check_ready
@@ -234,6 +238,11 @@ def train(  # noqa: PLR0913 - one parameter per option
             foundation=foundation,
         )
         check_ready(stage, config, paths, has_start=begun is not None)
+        if prepare:
+            bench = Workbench(config, paths)
+            count = bench.prepare(stage, device=device, start=begun, tangoflux=tangoflux)
+            typer.echo(f"{paths.cache}: all that {name} learns from; {count} samples of its own")
+            return
         execution = Execution(
             device=device,
             bf16=bf16,
@@ -274,7 +283,7 @@ def export(
     with mistakes_told(debug=debug):
         import torch
 
-        from audiostory.train.materials import Paths
+        from audiostory.train.paths import Paths
         from audiostory.train.recipes.catalogue import recipe_of
         from audiostory.train.workbench import Workbench
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from audiostory.data.blocks import CaptionClips, StoryClips
+from audiostory.data.cache import Parts
 from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
@@ -19,7 +20,7 @@ from audiostory.data.understanding.sequences import RecordingQuestions
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
-from audiostory.train.materials import Materials, Paths
+from audiostory.train.materials import Materials
 from audiostory.train.objective import (
     TOLD,
     CodecObjective,
@@ -28,6 +29,7 @@ from audiostory.train.objective import (
     TextObjective,
     UnderstandingObjective,
 )
+from audiostory.train.paths import Paths
 from audiostory.train.released import ReleasedObjective
 from audiostory.train.splitting import ComputeLosses
 from audiostory.train.stages import StageConfig
@@ -72,12 +74,12 @@ def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
         SoundSampler(materials.rows),
         stage.seed,
         batch_size=stage.batch_size,
-        num_samples=materials.codec.sample_rate_hz,  # fits the encoder, if no run has yet
+        num_samples=materials.nano_codec.sample_rate_hz,  # fits the encoder, if no run has yet
     ).batch_at
 
 
 def single_sounds(
-    materials: Materials, stage: StageConfig, features_of: Callable[[Materials], Tensor]
+    materials: Materials, stage: StageConfig, features_of: Callable[[Materials], Tensor | Parts]
 ) -> SoundLatents:
     """Latents of single sounds with features of their wordings."""
     return SoundLatents(
@@ -90,6 +92,7 @@ def single_sounds(
         frames_per_s=materials.frames_per_s,
         patch_frames=materials.model.config.dit.patch_frames,
         batch_size=stage.batch_size,
+        has_deviation=materials.codec.has_deviation,
     )
 
 
@@ -143,7 +146,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         stories=materials.sounding if has_flow else materials.stories,
         tokenizer=materials.tokenizer,
         tokens=config.tokens,
-        teacher=materials.teacher,
+        teacher=materials.sounding_teacher() if has_flow else materials.teacher,
         told=told(materials, stage.seed + 1, max(1, stage.batch_size // 2)),
         seed=stage.seed,
         batch_size=stage.batch_size,
@@ -152,6 +155,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         frames_per_s=materials.frames_per_s,
         patch_frames=config.dit.patch_frames,
         max_frames=config.dit.max_frames,
+        has_deviation=has_flow and materials.codec.has_deviation,
     ).batch_at
 
 
@@ -195,7 +199,7 @@ SOURCES: dict[str, SourceKind] = {
 
 def codec_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Reconstruction of the waveform."""
-    assert isinstance(model.codec, NanoCodec)  # materials.codec has refused others
+    assert isinstance(model.codec, NanoCodec)  # materials.nano_codec has refused others
     return CodecObjective(model.codec)
 
 
@@ -270,11 +274,8 @@ def check_ready(
     if stage.initial == "foundation" and not has_start:
         needs.insert(0, "foundation")
     missing = missing_parts(stage)
-    if "corpus" in needs and not isinstance(config.codec, NanoCodecConfig):
-        missing.append(
-            "latents and text features are made with nano's codec and teacher only, and "
-            f"'{config.name}' has others"
-        )
+    if stage.data == "sound_segments" and not isinstance(config.codec, NanoCodecConfig):
+        missing.append(f"'{config.name}' has a pretrained codec: there is nothing to fit")
     if config.audio_encoder is None and any(
         SOURCES[kind.data].is_heard for kind in kinds if kind.data in SOURCES
     ):

@@ -9,9 +9,7 @@ Shapes: ``N`` samples, ``V`` windows, ``P`` positions of one, ``E`` width of a f
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,7 +17,7 @@ from torch import Tensor
 
 from audiostory.audio.waveform import load
 from audiostory.config import to_dict
-from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.data.cache import Parts, cached_parts, key_of, key_of_tensors, sha256_of
 from audiostory.data.understanding.rows import HeardRow
 from audiostory.errors import AudioError, CorpusError
 from audiostory.models.audiostory import AudioStoryModel
@@ -28,20 +26,12 @@ PART = 1024
 """Recordings whose features share a file."""
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(Parts):
     """Features ``(V, P, E)`` of many recordings, by index."""
-
-    parts: Sequence[Ragged]
-
-    def __len__(self) -> int:
-        """Number of recordings."""
-        return sum(map(len, self.parts))
 
     def __getitem__(self, index: int) -> Tensor:
         """Features of one recording, in single precision."""
-        part, place = divmod(index, PART)
-        return self.parts[part][place].float()
+        return super().__getitem__(index).float()
 
 
 @torch.no_grad()
@@ -73,12 +63,7 @@ def heard_features(
                 raise CorpusError(f"features of {contents[index]} are not finite: is it sound?")
             yield heard_VPE
 
-    parts: list[Ragged] = []
-    for start in range(0, len(contents), PART):
-        indices = range(start, min(start + PART, len(contents)))
-        part_key = key_of(key, [contents[index] for index in indices])
-        parts.append(cached(cache, "heard", part_key, lambda of=indices: pack(features(of))))
-    return Heard(parts)
+    return Heard(cached_parts(cache, "heard", key, contents, features, size=PART).parts)
 
 
 def row_features(
@@ -105,17 +90,4 @@ def row_features(
             raise CorpusError(f"{rows[index].place}: {error}") from error
         return torch.from_numpy(waveform.samples[0].copy())
 
-    return heard_features(model, [_digest(folder / row.file) for row in rows], samples_of, cache)
-
-
-def _digest(path: Path) -> str:
-    """The sha256 of a file.
-
-    Raises:
-        CorpusError: if it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+    return heard_features(model, [sha256_of(folder / row.file) for row in rows], samples_of, cache)
