@@ -175,3 +175,15 @@ def test_a_deaf_model_gets_the_ears_that_a_stage_is_meant_for(
     monkeypatch.setitem(sizes.SIZES, "nano-hearing", hearing)
     save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "deaf")
     assert config_for(["nano/stage2"], None, tmp_path / "deaf") == hearing
+
+
+def test_a_list_of_questions_that_cannot_be_read_is_told(tmp_path: Path, runs: Path) -> None:
+    given = ("nano/stage2", "--runs", runs, "--corpus", tmp_path, "--questions")
+    for words, known in (
+        (f"films={tmp_path}", "no list 'films'; there are audiosetcaps"),
+        (f"musiccaps={tmp_path / 'none'}", "of the list 'musiccaps'"),
+        (tmp_path, "write NAME=FOLDER"),
+    ):
+        told = run("train", *given, words)
+        assert told.exit_code == 2
+        assert known in " ".join(told.stderr.split())

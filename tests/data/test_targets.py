@@ -22,6 +22,7 @@ def test_kept_targets_are_the_teachers_and_are_not_made_again(
     teacher = PaddedTokens(encoder(), 4)
     kept = KeptTargets.of(teacher, [*CAPTIONS, CAPTIONS[0]], tmp_path)
     torch.testing.assert_close(kept(CAPTIONS), teacher(CAPTIONS), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(kept(["cat"]), teacher(["cat"]), atol=1e-3, rtol=1e-3)
     monkeypatch.setattr(teacher, "forward", None)
     again = KeptTargets.of(teacher, CAPTIONS, tmp_path)
     assert torch.equal(again(CAPTIONS[1:]), kept(CAPTIONS[1:]))

@@ -152,6 +152,13 @@ def train(  # noqa: PLR0913 - one parameter per option
     texts: Annotated[
         Path | None, typer.Option(help="Folder of *.txt the tokenizer also learns from.")
     ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="List to ask about instead of the corpus, as NAME=FOLDER; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     foundation: Annotated[
         Path | None,
         typer.Option(help="Folder of a model whose parts are pretrained, where a recipe needs it."),
@@ -208,6 +215,7 @@ def train(  # noqa: PLR0913 - one parameter per option
     with mistakes_told(debug=debug):
         import logging
 
+        from audiostory.data.understanding.catalogue import named_list
         from audiostory.train.execution import Execution
         from audiostory.train.paths import Paths
         from audiostory.train.recipes.catalogue import recipe_of
@@ -236,6 +244,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             teacher=teacher,
             texts=texts,
             foundation=foundation,
+            questions=tuple(map(named_list, questions or [])),
         )
         check_ready(stage, config, paths, has_start=begun is not None)
         if prepare:

@@ -33,8 +33,10 @@ from audiostory.data.sounds import (
 )
 from audiostory.data.stories import StoryFile, story_of
 from audiostory.data.targets import TEACHER_BATCH, KeptTargets, text_targets
+from audiostory.data.understanding.catalogue import rows_of_lists
+from audiostory.data.understanding.continuation import Continuation, continuations
 from audiostory.data.understanding.corpus import heard_rows
-from audiostory.data.understanding.features import Heard, row_features
+from audiostory.data.understanding.features import Heard, beginning_features, row_features
 from audiostory.data.understanding.rows import HeardRow
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
@@ -189,20 +191,40 @@ class Materials:
 
     @cached_property
     def heard_rows(self) -> list[HeardRow]:
-        """The clips, as recordings that questions are asked about."""
-        return heard_rows(self.rows)
+        """The recordings that questions are asked about: of the lists given, or the corpus."""
+        return (
+            rows_of_lists(self.paths.questions) if self.paths.questions else heard_rows(self.rows)
+        )
 
     @cached_property
     def heard(self) -> Heard:
-        """What the model's frozen ears make of the clips.
+        """What the model's frozen ears make of these recordings.
 
         Raises:
             ShapeError: if the model is deaf.
         """
         self.model.codec = self.codec  # ears may hear through nano's: it is fitted now
+        folder = Path() if self.paths.questions else self.paths.need("corpus")
+        with self.moved(self.model):
+            return row_features(self.model, folder, self.heard_rows, self.paths.cache)
+
+    @cached_property
+    def continuations(self) -> list[Continuation]:
+        """The sounding stories of two events or more, each cut where it is to be told on from."""
+        rows = (self.sounding[index] for index in range(len(self.sounding)))
+        return continuations(rows, self.seed)
+
+    @cached_property
+    def beginnings(self) -> Heard:
+        """What the model's frozen ears make of what is heard of each of ``continuations``.
+
+        Raises:
+            ShapeError: if the model is deaf.
+        """
+        self.model.codec = self.codec
         corpus, cache = self.paths.need("corpus"), self.paths.cache
         with self.moved(self.model):
-            return row_features(self.model, corpus, self.heard_rows, cache)
+            return beginning_features(self.model, corpus, self.continuations, cache)
 
     @property
     def frames_per_s(self) -> float:

@@ -25,6 +25,10 @@ class Paths:
     foundation: Path | None = None
     """Folder of a model whose parts are pretrained, for recipes that begin with one."""
 
+    questions: tuple[tuple[str, Path], ...] = ()
+    """Lists of recordings to ask about, each a name (``data/understanding/catalogue.py``) and a
+    folder; without any, questions are asked about the corpus."""
+
     def need(self, name: str) -> Path:
         """The path called ``name``.
 

@@ -16,7 +16,11 @@ from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.data.understanding.questions import Questions
-from audiostory.data.understanding.sequences import RecordingQuestions
+from audiostory.data.understanding.sequences import (
+    ContinuedClips,
+    RecordingQuestions,
+    StoryContinuations,
+)
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
@@ -141,6 +145,11 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
     """Bridge blocks with targets; with latents where the stage has a flow loss."""
+    return whole_stories(materials, stage).batch_at
+
+
+def whole_stories(materials: Materials, stage: StageConfig) -> StoryClips:
+    """Stories with their bridge blocks; those that sound where the stage has a flow loss."""
     has_flow, config = bool(stage.weights.get("flow")), materials.model.config
     return StoryClips(
         stories=materials.sounding if has_flow else materials.stories,
@@ -156,11 +165,25 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         patch_frames=config.dit.patch_frames,
         max_frames=config.dit.max_frames,
         has_deviation=has_flow and materials.codec.has_deviation,
-    ).batch_at
+    )
+
+
+def continuation(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Stories whose beginning is heard: the rest, with its bridge blocks, is to be told."""
+    stories = StoryContinuations(
+        materials.continuations,
+        materials.beginnings,
+        num_tokens=materials.model.ears.num_tokens,
+        tokenizer=materials.tokenizer,
+        tokens=materials.model.config.tokens,
+        seed=stage.seed,
+        batch_size=stage.batch_size,
+    )
+    return ContinuedClips(stories, whole_stories(materials, stage)).batch_at
 
 
 def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Questions about the clips of the corpus, and their answers."""
+    """Questions about recordings, of the corpus or of published lists, and their answers."""
     return RecordingQuestions(
         Questions(materials.heard_rows),
         materials.heard,
@@ -168,8 +191,13 @@ def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
         tokenizer=materials.tokenizer,
         seed=stage.seed,
         batch_size=stage.batch_size,
-        sample=SoundSampler(materials.rows).draw,
+        sample=None if materials.paths.questions else SoundSampler(materials.rows).draw,
     ).batch_at
+
+
+def num_recordings(materials: Materials, stage: StageConfig) -> int:
+    """Recordings that questions are asked about."""
+    return len(materials.heard_rows)
 
 
 def num_clips(materials: Materials, stage: StageConfig) -> int:
@@ -182,6 +210,11 @@ def num_stories(materials: Materials, stage: StageConfig) -> int:
     return len(materials.sounding if stage.weights.get("flow") else materials.stories)
 
 
+def num_continuations(materials: Materials, stage: StageConfig) -> int:
+    """Stories that can be told on."""
+    return len(materials.continuations)
+
+
 SOURCES: dict[str, SourceKind] = {
     "sound_segments": SourceKind(sound_segments, num_clips, ("corpus",)),
     "sound_latents": SourceKind(sound_latents, num_clips, ("corpus", "teacher")),
@@ -192,7 +225,10 @@ SOURCES: dict[str, SourceKind] = {
     "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
     "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
     "story_clips": SourceKind(story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}),
-    "understanding": SourceKind(understanding, num_clips, ("corpus",), is_heard=True),
+    "understanding": SourceKind(understanding, num_recordings, ("corpus",), is_heard=True),
+    "continuation": SourceKind(
+        continuation, num_continuations, ("stories", "corpus", "teacher"), is_heard=True
+    ),
 }
 """Kinds of training data, by the names stages use."""
 

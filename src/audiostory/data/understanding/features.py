@@ -18,6 +18,9 @@ from torch import Tensor
 from audiostory.audio.waveform import load
 from audiostory.config import to_dict
 from audiostory.data.cache import Parts, cached_parts, key_of, key_of_tensors, sha256_of
+from audiostory.data.latents import Digests
+from audiostory.data.mixing import Mixer
+from audiostory.data.understanding.continuation import Continuation
 from audiostory.data.understanding.rows import HeardRow
 from audiostory.errors import AudioError, CorpusError
 from audiostory.models.audiostory import AudioStoryModel
@@ -91,3 +94,23 @@ def row_features(
         return torch.from_numpy(waveform.samples[0].copy())
 
     return heard_features(model, [sha256_of(folder / row.file) for row in rows], samples_of, cache)
+
+
+def beginning_features(
+    model: AudioStoryModel, corpus: Path, cut: Sequence[Continuation], cache: Path
+) -> Heard:
+    """What the model's frozen ears make of what is heard of stories that are to be told on.
+
+    Args:
+        model: with ears.
+        corpus: what the files that sound in them are relative to.
+        cut: the stories.
+        cache: folder where features are kept.
+
+    Raises:
+        CorpusError: if a clip cannot be used.
+        ShapeError: if the model is deaf.
+    """
+    mixer, digests = Mixer(corpus, model.ears.sample_rate_hz), Digests(corpus)
+    contents = [key_of(one.content, digests.of(one.row)) for one in cut]
+    return heard_features(model, contents, lambda index: cut[index].heard(mixer), cache)
