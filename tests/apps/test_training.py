@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
 from audiostory.apps.training import config_for
-from audiostory.errors import CheckpointError
+from audiostory.errors import CheckpointError, ConfigError
 from audiostory.models import audiostory as sizes
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.train import materials
@@ -162,7 +162,8 @@ def test_a_run_has_the_sizes_of_the_model_it_begins_with(tmp_path: Path) -> None
     own = replace(tiny_config(), name="own")
     save_pretrained(tiny_model(config=own), tiny_tokenizer(), tmp_path / "own")
     assert config_for(["nano/stage3"], None, tmp_path / "own") == own
-    assert config_for(["nano/stage3"], "nano", tmp_path / "own").name == "nano"
+    with pytest.raises(ConfigError, match="a 'own' of other sizes than nano: leave --size out"):
+        config_for(["nano/stage3"], "nano", tmp_path / "own")
     assert config_for(["nano/stage3"], None, None).name == "nano"
     with pytest.raises(CheckpointError, match="has no config.json"):
         config_for(["nano/stage3"], None, tmp_path)

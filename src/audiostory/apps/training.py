@@ -321,16 +321,23 @@ def config_for(
 
     Raises:
         CheckpointError: if there is no model folder of ours.
-        ConfigError: for a size there is none of.
+        ConfigError: for a size there is none of, or that the model does not have.
     """
+    from audiostory.errors import ConfigError
     from audiostory.models.model_folder import read_config
     from audiostory.train.recipes.catalogue import size_of
 
     meant = config_of(size or size_of(*stage_names))
-    if size is not None or begun is None:
+    if begun is None:
         return meant
     own = read_config(begun)
-    return meant if replace(meant, name=own.name, audio_encoder=None) == own else own
+    if own == meant or replace(meant, name=own.name, audio_encoder=None) == own:
+        return meant
+    if size is not None:
+        raise ConfigError(
+            f"{begun} holds a '{own.name}' of other sizes than {size}: leave --size out"
+        )
+    return own
 
 
 def is_foundation(folder: Path) -> bool:
