@@ -7,6 +7,7 @@ import pytest
 from audiostory.models.model_folder import read_config
 from tests.apps.test_cli import is_told
 from tests.evaluate.test_doctor import put_text_encoder
+from tests.foundation_parts import write_parts
 from tests.released_folder import write_release
 
 
@@ -96,3 +97,17 @@ def test_the_doctor_tells_what_is_wrong_in_a_line(call, release, tmp_path):
     broken = write_release(tmp_path / "broken", change=lambda state: state.popitem())
     is_told(call("doctor", broken), "is missing")
     is_told(call("doctor", release, "--text-encoder", tmp_path), "no config.json in")
+
+
+def test_a_foundation_is_made_of_published_parts(call, tmp_path):
+    parts = write_parts(tmp_path / "published")
+    given = [word for role, path in parts.items() for word in (f"--{role}", path)]
+    result = call("foundation", "-o", "begun", *given)
+    assert result.exit_code == 0, result.output
+    assert "the story's markers from 320 on" in result.stdout
+    assert "paper-main/stage1-warm --foundation begun" in result.stdout
+    assert read_config(Path("begun")).llm.lora is not None
+    is_told(call("foundation", "-o", "begun", *given), "begun exists")
+    given[1] = tmp_path / "none"
+    is_told(call("foundation", "-o", "again", *given), "hf download Qwen/Qwen2.5-3B-Instruct")
+    assert not Path("again").exists()

@@ -12,12 +12,14 @@ from transformers import T5Config, T5EncoderModel
 from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
+from audiostory.apps.training import config_for
 from audiostory.audio.waveform import load
+from audiostory.errors import CheckpointError, ConfigError
 from audiostory.generate.answering import Answerer
 from audiostory.models import audiostory as sizes
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.story.plan_file import load_plan
-from audiostory.train import course, materials, workbench
+from audiostory.train import materials, workbench
 from audiostory.train.recipes import catalogue
 from audiostory.train.recipes.catalogue import stage
 from audiostory.train.stages import Recipe
@@ -57,7 +59,6 @@ def test_a_stage_of_the_paper_says_all_it_lacks_without_making_a_model(
     assert told.exit_code == 2
     said = " ".join(told.stderr.split())
     assert "give --foundation, --corpus, --teacher" in said
-    assert "'3b' has others" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -130,12 +131,14 @@ def test_a_recipe_says_what_all_its_stages_lack_at_once(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("option", ["--from", "--tangoflux"])
-def test_what_one_stage_begins_with_is_refused_for_a_recipe(runs: Path, option: str) -> None:
-    told = run("train", "nano", option, "nano", "--runs", runs)
+@pytest.mark.parametrize("option", [("--from", "nano"), ("--tangoflux", "nano"), ("--prepare",)])
+def test_what_one_stage_begins_with_is_refused_for_a_recipe(
+    runs: Path, option: tuple[str, ...]
+) -> None:
+    told = run("train", "nano", *option, "--runs", runs)
     assert told.exit_code == 2
     said = " ".join(told.stderr.split())
-    assert f"{option} says what one stage begins with, and 'nano' is a recipe of 9" in said
+    assert f"{option[0]} is for one stage, and 'nano' is a recipe of 10" in said
 
 
 def test_a_plan_of_a_recipe_is_told_stage_by_stage() -> None:
@@ -220,8 +223,7 @@ def test_tangoflux_and_a_finished_model_are_refused_together(tmp_path: Path, run
 @pytest.fixture
 def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of a text encoder of the tiny bridge's width."""
-    for module in (course, materials):
-        monkeypatch.setattr(module, "ALL_MINILM_L6_V2_SHA256", None)
+    monkeypatch.setitem(materials.TEACHERS_SHA256, "pooled_spans", None)
     config = T5Config(vocab_size=10, d_model=24, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
     return saved(tmp_path / "teacher", T5EncoderModel(config))
 
@@ -253,3 +255,45 @@ def test_the_whole_miniature_is_trained_by_one_command_and_tells_a_story(
     sound = load(corpus / "bell-0.wav", 8000, mono=True)
     answerer = Answerer(loaded.model, loaded.tokenizer, max_tokens=2)
     assert answerer.answer(sound, "What is it?")
+
+
+def test_what_a_stage_learns_from_can_be_made_beforehand(tmp_path: Path, runs: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    given = ("--runs", runs, "--size", "tiny", "--corpus", corpus)
+    made = run("train", "nano/codec", *given, "--prepare")
+    assert made.exit_code == 0, made.stderr
+    assert "nano/codec learns from; 7 samples" in made.stdout
+    assert list((runs / "cache").iterdir())
+    assert not (runs / "codec" / "stage.json").exists()
+
+
+def test_a_run_has_the_sizes_of_the_model_it_begins_with(tmp_path: Path) -> None:
+    own = replace(tiny_config(), name="own")
+    save_pretrained(tiny_model(config=own), tiny_tokenizer(), tmp_path / "own")
+    assert config_for(["nano/stage3"], None, tmp_path / "own") == own
+    with pytest.raises(ConfigError, match="a 'own' of other sizes than 'nano': leave --size out"):
+        config_for(["nano/stage3"], "nano", tmp_path / "own")
+    assert config_for(["nano/stage3"], None, None).name == "nano"
+    with pytest.raises(CheckpointError, match="has no config.json"):
+        config_for(["nano/stage3"], None, tmp_path)
+
+
+def test_a_deaf_model_gets_the_ears_that_a_stage_is_meant_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing = replace(tiny_config(), name="nano-hearing", audio_encoder=TINY_EARS)
+    monkeypatch.setitem(sizes.SIZES, "nano-hearing", hearing)
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "deaf")
+    assert config_for(["nano/stage2"], None, tmp_path / "deaf") == hearing
+
+
+def test_a_list_of_questions_that_cannot_be_read_is_told(tmp_path: Path, runs: Path) -> None:
+    given = ("nano/stage2", "--runs", runs, "--corpus", tmp_path, "--questions")
+    for words, known in (
+        (f"films={tmp_path}", "no list 'films'; there are audiosetcaps"),
+        (f"musiccaps={tmp_path / 'none'}", "of the list 'musiccaps'"),
+        (tmp_path, "write NAME=FOLDER"),
+    ):
+        told = run("train", *given, words)
+        assert told.exit_code == 2
+        assert known in " ".join(told.stderr.split())

@@ -127,6 +127,24 @@ def test_features_of_single_sounds_are_those_of_captions_alone(tmp_path: Path) -
         clips(replace(TOKENS, target_text="caption_and_duration"))
 
 
+def test_clips_are_drawn_where_an_encoder_gives_a_deviation(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    path.write_text(ROW.to_json() + "\n")
+    posterior = torch.cat([torch.zeros(12, 8), torch.full((12, 8), 3.0)], dim=1)
+    source = StoryClips(
+        stories=StoryFile(path), tokenizer=tiny_tokenizer(), tokens=TOKENS,
+        teacher=lambda captions: torch.zeros(len(captions), 4, 24),
+        told=StoryTexts(StoryFile(path), tiny_tokenizer(), TOKENS, 1, 1), seed=0, batch_size=1,
+        latents=pack([posterior]), has_deviation=True,
+    )  # fmt: skip
+    first, second = (
+        source.cropped([posterior], torch.Generator().manual_seed(s))["latents_XTC"] for s in (0, 1)
+    )
+    assert first.shape == (1, 12, 8)
+    assert float(first.std()) == pytest.approx(3.0, rel=0.3)
+    assert not torch.equal(first, second)
+
+
 def test_a_single_sound_is_a_story_of_one_event() -> None:
     tokenizer = tiny_tokenizer()
     sound = packed(lone_story("A bell ringing", 4.0), tokenizer, TOKENS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from audiostory.data.cache import (
+    Parts,
     Ragged,
     cached,
+    cached_parts,
     key_of,
     key_of_tensors,
     pack,
@@ -81,3 +84,26 @@ def test_a_file_is_named_by_what_it_holds(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b") != sha256_of(tmp_path / "c")
     with pytest.raises(CorpusError, match="cannot read"):
         sha256_of(tmp_path / "d")
+
+
+def test_parts_that_were_made_stay_and_only_those_that_changed_are_made_again(
+    tmp_path: Path,
+) -> None:
+    made: list[int] = []
+
+    def make(indices: range) -> Iterator[torch.Tensor]:
+        for index in indices:
+            made.append(index)
+            yield torch.full((index + 1, 2), float(index))
+
+    def parts(*contents: str) -> Parts:
+        return cached_parts(tmp_path, "things", "key", contents, make, size=2)
+
+    kept = parts("a", "b", "c", "d", "e")
+    assert len(kept) == 5
+    assert [len(kept[index]) for index in range(5)] == [1, 2, 3, 4, 5]
+    assert kept[4].equal(torch.full((5, 2), 4.0))
+    parts("a", "b", "c", "other", "e")
+    assert made == [0, 1, 2, 3, 4, 2, 3]
+    with pytest.raises(CorpusError, match="empty"):
+        parts()

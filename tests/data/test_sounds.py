@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,17 @@ def test_latents_are_encoded_once_per_codec(tmp_path: Path) -> None:
         made = encode_all(waveforms, encode, tmp_path, key="k")
     assert made[0].float().eq(0.5).all()
     assert seen == [(1, 1, 8)]
+
+
+def test_latents_are_drawn_anew_where_an_encoder_gives_a_deviation() -> None:
+    own = latents()
+    means = [torch.zeros(30, 2), torch.zeros(30, 2)]
+    posterior = pack([torch.cat([mean, torch.full((30, 2), 3.0)], dim=1).half() for mean in means])
+    spread = replace(
+        own, latents=posterior, silence_C=torch.zeros(4), has_deviation=True, batch_size=64
+    )
+    first, second = spread.batch_at(0)["latents_BTC"], spread.batch_at(1)["latents_BTC"]
+    assert first.shape[2] == 2
+    assert float(first.std()) == pytest.approx(3.0, rel=0.1)
+    assert not torch.equal(first[:4], second[:4])
+    assert torch.equal(first, spread.batch_at(0)["latents_BTC"])

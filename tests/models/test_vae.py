@@ -68,6 +68,16 @@ def test_a_generator_draws_from_the_posterior():
     assert not torch.equal(draws[0], draws[2])
 
 
+@torch.no_grad()
+def test_latents_are_drawn_from_the_means_and_deviations_of_the_posterior():
+    vae, waveform_BCN = make(), noise(1, 2, 40)
+    mean_BTC, deviation_BTC = vae.posterior(waveform_BCN).chunk(2, dim=-1)
+    assert vae.has_deviation
+    assert torch.equal(mean_BTC, vae.encode(waveform_BCN))
+    draws = [vae.encode(waveform_BCN, torch.Generator().manual_seed(s)) for s in range(200)]
+    assert_close(torch.cat(draws).std(dim=0), deviation_BTC[0], rtol=0.25, atol=0)
+
+
 def test_foreign_shapes_are_refused():
     vae = make()
     with pytest.raises(ShapeError, match="C = 2"):

@@ -16,7 +16,7 @@ from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.train import course as course_module
 from audiostory.train.course import Course, Leg
 from audiostory.train.execution import Execution
-from audiostory.train.materials import Paths
+from audiostory.train.paths import Paths
 from audiostory.train.recipes.catalogue import stages_in
 from tests.curate.ranking import ranked
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer

@@ -20,8 +20,9 @@ from audiostory.errors import CorpusError, TrainingError
 from audiostory.models.model_folder import save_pretrained
 from audiostory.train import materials as materials_module
 from audiostory.train.execution import Execution
-from audiostory.train.materials import Materials, Paths
+from audiostory.train.materials import Materials
 from audiostory.train.origins import origins_of
+from audiostory.train.paths import Paths
 from audiostory.train.recipes.catalogue import stage as stage_called
 from audiostory.train.stages import StageConfig
 from audiostory.train.workbench import Workbench

@@ -18,8 +18,8 @@ from audiostory.generate.pipeline import AudioStoryPipeline
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.story.types import Instruction
 from audiostory.train.execution import Execution
-from audiostory.train.materials import Paths
 from audiostory.train.objective import FlowDraws, FlowObjective, conditioned_flow_loss
+from audiostory.train.paths import Paths
 from audiostory.train.preference import PreferenceObjective, preference_objective
 from audiostory.train.recipes.catalogue import stage
 from audiostory.train.sources import check_ready

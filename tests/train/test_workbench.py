@@ -19,21 +19,27 @@ from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
 from audiostory.data.blocks import HEAD, BridgeContext, collate, lone_story, packed
 from audiostory.data.sounds import SoundSampler
+from audiostory.data.stories import IGNORED
 from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.generate.answering import Answerer
 from audiostory.models.audiostory import AudioStoryConfig
 from audiostory.models.llm import LoraSettings
 from audiostory.models.model_folder import Pretrained, from_pretrained, save_pretrained
+from audiostory.story.tokens import SpecialTokens
 from audiostory.train import materials as materials_module
 from audiostory.train.execution import Execution
-from audiostory.train.materials import LONE_DURATIONS_S, Materials, Paths
+from audiostory.train.materials import LONE_DURATIONS_S, Materials
+from audiostory.train.mixture import shares_of_steps
 from audiostory.train.objective import read_blocks
+from audiostory.train.paths import Paths
 from audiostory.train.recipes.catalogue import stage
 from audiostory.train.recipes.nano import NANO
 from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import Trainer
 from audiostory.train.workbench import Workbench, check_beginning
 from tests.data.corpus import write_corpus
+from tests.data.sets.files import write_text
+from tests.data.understanding.files import write_clips
 from tests.disk import disk_full
 from tests.released_folder import write_tangoflux
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
@@ -48,6 +54,11 @@ COURSE = tuple(
 
 class Teacher(torch.nn.Module):
     """Stands in for the text encoder's features, which need its weights."""
+
+    is_kept = False
+
+    def frozen(self) -> dict[str, Tensor]:
+        return {"mean": self.mean_D, "deviation": self.deviation_D}
 
     def __init__(self) -> None:
         super().__init__()
@@ -220,7 +231,7 @@ def test_what_is_made_once_is_whole_or_not_there(
 ) -> None:
     monkeypatch.setattr(Materials, "text_encoder", SimpleNamespace(width=24))
     monkeypatch.setattr(materials_module.PooledSpans, "fit", lambda target, texts: None)
-    materials = bench(paths).materials
+    materials = bench(replace(paths, teacher=Path("teacher"))).materials
     assert materials.waveforms  # cached before the disk is full
     with disk_full(), pytest.raises(OutputError, match="cannot write .*: .*make room"):
         make(materials)
@@ -457,3 +468,65 @@ def test_a_step_of_two_kinds_may_be_split(hearing: Paths) -> None:
     for one, other in zip(*rows, strict=True):
         for name in one.keys() - {"seconds", "step_s"}:
             assert one[name] == pytest.approx(other[name], rel=1e-3, abs=2e-6), name
+
+
+def only_continuations(steps: int = 2) -> StageConfig:
+    """Stage III of the paper on nothing but stories to be told on."""
+    whole = short("paper-main/stage3", steps)
+    weights = {name: weight for name, weight in whole.weights.items() if name != "understanding"}
+    return replace(whole, data="continuation", weights=weights, mixed=(), starts_from=())
+
+
+def test_what_is_heard_is_never_learnt_from_and_the_rest_is(hearing: Paths) -> None:
+    made = Workbench(hearing_lora(), hearing)
+    stage = only_continuations()
+    batch_at, losses = made.begin(stage, start=None, tangoflux=None)
+    place = made.materials.tokenizer.token_id(SpecialTokens.video_padding)
+    for step in range(4):
+        batch = batch_at(step)
+        heard_BL = batch["text_is_heard_BL"]
+        assert torch.equal(heard_BL, batch["text_ids_BL"] == place)
+        assert heard_BL.any(dim=1).all()
+        assert (batch["text_labels_BL"][heard_BL] == IGNORED).all()
+        assert (batch["text_labels_BL"] != IGNORED).any(dim=1).all()
+        assert not batch["is_heard_BL"][batch["rows_X"], batch["starts_X"]].any()
+        assert len(batch["latents_XTC"]) == len(batch["starts_X"]) == len(batch["semantic_XSD"])
+    computed = losses(batch, torch.Generator().manual_seed(0))
+    assert computed.keys() == stage.weights.keys()
+    other = batch | {name: torch.randn_like(batch[name]) for name in batch if "heard_V" in name}
+    moved = losses(other, torch.Generator().manual_seed(0))
+    assert all(not torch.equal(moved[name], value) for name, value in computed.items())
+
+
+def test_a_continuation_trains_all_that_the_paper_trains(hearing: Paths) -> None:
+    assert Workbench(hearing_lora(), hearing).train(only_continuations(), watchers=[Reaching()])
+
+
+def test_stage_3_of_the_paper_hears_beginnings_as_often_as_its_ratio_says(hearing: Paths) -> None:
+    made = Workbench(hearing_lora(), hearing)
+    stage = replace(short("paper-main/stage3"), starts_from=())
+    batch_at, _ = made.begin(stage, start=None, tangoflux=None)
+    kinds = [int(batch_at(step)["kind"]) for step in range(120)]
+    shares = shares_of_steps(stage)
+    assert shares[2] / shares[0] == pytest.approx(stage.mixed[1].ratio)
+    assert kinds.count(2) / len(kinds) == pytest.approx(shares[2], abs=0.08)
+
+
+def test_nano_with_ears_learns_all_of_stage_3(paths: Paths) -> None:
+    made = Workbench(hearing_config(), paths)
+    stage = replace(short("nano/stage3-hearing", 8), starts_from=())
+    assert made.train(stage, watchers=[Reaching()])
+    kinds = {frozenset(row.keys() & stage.weights.keys()) for row in rows_of(paths, stage.name)}
+    assert kinds == {frozenset({"understanding"}), frozenset({"semantic", "text", "flow"})}
+
+
+def test_questions_are_asked_about_the_lists_that_are_given(hearing: Paths, tmp_path: Path) -> None:
+    folder = tmp_path / "auto-acd"
+    write_text(folder / "train.csv", "youtube_id,caption\n--cB2ZVjpnA,A boat creaks.\n")
+    write_clips(folder, "Y--cB2ZVjpnA", duration_s=1.0)
+    lists = (("auto-acd", folder), ("corpus", hearing.corpus or Path()))
+    made = Workbench(hearing_lora(), replace(hearing, questions=lists))
+    assert made.train(replace(short("paper-main/stage2", 8), starts_from=()), watchers=[Reaching()])
+    rows = made.materials.heard_rows
+    assert [row.source for row in rows] == ["auto-acd", *["corpus"] * 7]
+    assert len(made.materials.heard) == 8

@@ -25,6 +25,7 @@ from audiostory.train import materials
 from audiostory.train.distributed import Processes, launched, whole
 from audiostory.train.execution import Execution
 from audiostory.train.objective import StoryObjective
+from audiostory.train.paths import Paths
 from audiostory.train.recipes.catalogue import stage as stage_called
 from audiostory.train.run_folder import Run
 from audiostory.train.stages import OptimConfig, StageConfig
@@ -127,7 +128,7 @@ def stage_both_ways(corpus: Path, folder: Path) -> None:
 
 def run_stage(corpus: Path, runs: Path, *, shard: bool = False) -> Path | None:
     """A recipe whose null condition learns, with features that need no weights."""
-    paths = materials.Paths(runs=runs, corpus=corpus)
+    paths = Paths(runs=runs, corpus=corpus)
     return run_of(stage_called("nano/dit", steps=3, batch_size=4), tiny_config(), paths, shard)
 
 
@@ -139,14 +140,12 @@ def mixed_both_ways(corpus: Path, stories: Path, folder: Path) -> None:
 
 def run_mixed(corpus: Path, stories: Path, runs: Path, *, shard: bool = False) -> Path | None:
     """Stage II: some steps hear and do not reach the DiT, the others do not reach the ears."""
-    paths = materials.Paths(runs=runs, corpus=corpus, stories=stories)
+    paths = Paths(runs=runs, corpus=corpus, stories=stories)
     stage = replace(stage_called("nano/stage2", steps=6, batch_size=3), starts_from=())
     return run_of(stage, replace(tiny_config(), audio_encoder=TINY_EARS), paths, shard)
 
 
-def run_of(
-    stage: StageConfig, config: AudioStoryConfig, paths: materials.Paths, shard: bool
-) -> Path | None:
+def run_of(stage: StageConfig, config: AudioStoryConfig, paths: Paths, shard: bool) -> Path | None:
     """A stage with features that need no weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(materials, "FIT_CLIPS", 8)

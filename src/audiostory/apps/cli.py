@@ -276,6 +276,7 @@ for command in (training.compose, recipes.recipes, training.train, training.expo
     app.command()(command)
 app.command("compose-music")(music.compose_music)
 app.command("import-release")(importing.import_release)
+app.command()(importing.foundation)
 app.command()(importing.doctor)
 app.command()(preferring.preferences)
 app.command()(benching.bench)

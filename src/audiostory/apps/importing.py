@@ -1,4 +1,4 @@
-"""Commands for checkpoints of others: ``import-release`` and ``doctor``."""
+"""Commands for checkpoints of others: ``import-release``, ``foundation`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ DOCTORS_STORY = (
 """What the doctor has a model tell when it looks at its scale."""
 
 
+Part = Annotated[str, typer.Option(help="Its folder, or its repository on the hub.")]
+
+
 class FloatType(StrEnum):
     """Types that weights are stored and computed in."""
 
@@ -32,6 +35,13 @@ class Divides(StrEnum):
 
     ONCE = "once"
     TWICE = "twice"
+
+
+class FuserBegin(StrEnum):
+    """How the fuser's last layer begins."""
+
+    ZERO = "zero"
+    DRAWN = "drawn"
 
 
 def import_release(  # noqa: PLR0913 - one parameter per option
@@ -96,6 +106,32 @@ def import_release(  # noqa: PLR0913 - one parameter per option
         )
         for line in report:
             typer.echo(line)
+
+
+def foundation(  # noqa: PLR0913 - one parameter per option
+    out: Annotated[Path, typer.Option("--output", "-o", help="The model folder to write.")],
+    *,
+    llm: Part = "Qwen/Qwen2.5-3B-Instruct",
+    tangoflux: Part = "declare-lab/TangoFlux",
+    whisper: Part = "openai/whisper-large-v3",
+    teacher: Part = "google/flan-t5-large",
+    fuser: Annotated[
+        FuserBegin,
+        typer.Option(help="How its last layer begins: zero as in App. C, drawn as in the release."),
+    ] = FuserBegin.ZERO,
+    seed: Annotated[int, typer.Option(min=0, help="Draws what is new.")] = 0,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> None:
+    """Join published parts in the model folder that the paper's recipes begin with."""
+    with mistakes_told(debug=debug):
+        from audiostory.models.foreign.foundation import build_foundation
+
+        given = {"llm": llm, "tangoflux": tangoflux, "whisper": whisper, "teacher": teacher}
+        report = build_foundation(given, out, fuser=fuser.value, seed=seed, overwrite=overwrite)
+        for line in report:
+            typer.echo(line)
+        typer.echo(f"next: audiostory train paper-main/stage1-warm --foundation {out} ...")
 
 
 def doctor(

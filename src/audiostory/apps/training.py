@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from audiostory.models.audiostory import AudioStoryConfig
     from audiostory.train.course import Course, Leg, Place
     from audiostory.train.execution import Execution
-    from audiostory.train.materials import Paths
+    from audiostory.train.paths import Paths
     from audiostory.train.stages import Recipe
+    from audiostory.train.workbench import Workbench
 
 RunFolder = Annotated[
     Path | None,
@@ -41,7 +43,8 @@ StageName = Annotated[
 Size = Annotated[
     str | None,
     typer.Option(
-        help="Size of the model: nano, nano-hearing, miniature, 3b; the stage's if not given.",
+        help="Size of the model: nano, nano-hearing, miniature, 3b; that of the model it begins "
+        "with, or the stage's, if not given.",
         show_default=False,
     ),
 ]
@@ -76,6 +79,13 @@ def train(  # noqa: PLR0913 - one parameter per option
     teacher: Annotated[Path | None, typer.Option(help="Folder of the text encoder.")] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Folder of *.txt the tokenizer also learns from.")
+    ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="List to ask about instead of the corpus, as NAME=FOLDER; may be given again.",
+            show_default=False,
+        ),
     ] = None,
     foundation: Annotated[
         Path | None,
@@ -123,6 +133,10 @@ def train(  # noqa: PLR0913 - one parameter per option
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write numbers for TensorBoard, too.")
     ] = False,
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="Make what the stage learns from (latents...), and stop."),
+    ] = False,
     estimate: Annotated[
         int | None,
         typer.Option(min=1, help="Say what each of so many processes will hold, and stop."),
@@ -133,19 +147,29 @@ def train(  # noqa: PLR0913 - one parameter per option
     with mistakes_told(debug=debug):
         import logging
 
+        from audiostory.data.understanding.catalogue import named_list
         from audiostory.errors import ConfigError
         from audiostory.train.course import Course, Leg
         from audiostory.train.execution import Execution
-        from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import recipe_of, size_of, stages_in
+        from audiostory.train.paths import Paths
+        from audiostory.train.recipes.catalogue import recipe_of, stages_in
 
         handler = RichHandler(logging.INFO, screen(), show_level=False, show_path=False)
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+        stages = stages_in(name, steps=steps, batch_size=batch_size)
+        recipe, begun = recipe_of(name), None if start is None else resolve_model(start)
+        if begun is not None and stages[0].initial == "foundation" and is_foundation(begun):
+            begun, foundation = None, begun
+        options = {"--from": begun, "--tangoflux": tangoflux, "--prepare": prepare}
+        if name == recipe.name and (given := [key for key, value in options.items() if value]):
+            raise ConfigError(
+                f"{', '.join(given)} {'are' if len(given) > 1 else 'is'} for one stage, and "
+                f"'{name}' is a recipe of {len(stages)}: give a stage's name"
+            )
         legs = [
-            Leg(stage=stage, config=config_of(size or size_of(stage.name)))
-            for stage in stages_in(name, steps=steps, batch_size=batch_size)
+            Leg(stage=stage, config=config_for([stage.name], size, begun or foundation))
+            for stage in stages
         ]
-        recipe = recipe_of(name)
         if estimate is not None:
             tell_memory(legs, estimate, shard=shard)
             return
@@ -157,6 +181,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             texts=texts,
             foundation=foundation,
             pairs=pairs,
+            questions=tuple(map(named_list, questions or [])),
         )
         execution = Execution(
             device=device,
@@ -169,16 +194,21 @@ def train(  # noqa: PLR0913 - one parameter per option
             samples_every=samples_every,
             tensorboard=tensorboard,
         )
-        if name != recipe.name:
-            run_stage(legs[0], paths, execution, start=start, tangoflux=tangoflux)
-            return
-        if start is not None or tangoflux is not None:
-            option = "--from" if start is not None else "--tangoflux"
-            raise ConfigError(
-                f"{option} says what one stage begins with, and '{name}' is a recipe of "
-                f"{len(legs)}: give it with a stage's name"
-            )
-        run_course(Course(name, legs, paths), execution)
+        if name == recipe.name:
+            run_course(Course(name, legs, paths), execution)
+        else:
+            leg, first = legs[0], Beginning(begun, tangoflux)
+            (prepare_stage if prepare else run_stage)(leg, paths, execution, first)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What one stage begins with, instead of what it says itself."""
+
+    start: Path | None
+    """A model folder."""
+    tangoflux: Path | None
+    """A folder of TangoFlux's DiT."""
 
 
 def tell_memory(legs: Sequence[Leg], processes: int, *, shard: bool) -> None:
@@ -190,24 +220,35 @@ def tell_memory(legs: Sequence[Leg], processes: int, *, shard: bool) -> None:
         typer.echo(f"{leg.stage.name}: {told}" if len(legs) > 1 else str(told))
 
 
-def run_stage(
-    leg: Leg, paths: Paths, execution: Execution, *, start: str | None, tangoflux: Path | None
-) -> None:
-    """Run one stage; say where its weights are, or that there is more to do."""
+def ready(leg: Leg, paths: Paths, first: Beginning) -> Workbench:
+    """The model of a stage, after making sure that all it needs is there."""
     from audiostory.train.sources import check_ready
     from audiostory.train.workbench import Workbench, check_beginning
 
-    begun = None if start is None else resolve_model(start)
-    check_ready(leg.stage, leg.config, paths, has_start=begun is not None)
-    check_beginning(leg.stage, leg.config, paths, start=begun, tangoflux=tangoflux)
-    weights = Workbench(leg.config, paths).train(
+    check_ready(leg.stage, leg.config, paths, has_start=first.start is not None)
+    check_beginning(leg.stage, leg.config, paths, start=first.start, tangoflux=first.tangoflux)
+    return Workbench(leg.config, paths)
+
+
+def run_stage(leg: Leg, paths: Paths, execution: Execution, first: Beginning) -> None:
+    """Run one stage; say where its weights are, or that there is more to do."""
+    weights = ready(leg, paths, first).train(
         leg.stage,
         execution=execution,
         watchers=[TrainingBar(screen())],
-        start=begun,
-        tangoflux=tangoflux,
+        start=first.start,
+        tangoflux=first.tangoflux,
     )
     typer.echo(str(weights) if weights else f"{paths.runs}: stopped early; run again to go on")
+
+
+def prepare_stage(leg: Leg, paths: Paths, execution: Execution, first: Beginning) -> None:
+    """Make what one stage learns from; say where it is, and how many samples there are."""
+    count = ready(leg, paths, first).prepare(
+        leg.stage, device=execution.device, start=first.start, tangoflux=first.tangoflux
+    )
+    told = f"all that {leg.stage.name} learns from; {count} samples of its own"
+    typer.echo(f"{paths.cache}: {told}")
 
 
 def run_course(course: Course, execution: Execution) -> None:
@@ -266,16 +307,14 @@ def export(
     with mistakes_told(debug=debug):
         import torch
 
-        from audiostory.train.materials import Paths
-        from audiostory.train.recipes.catalogue import exported, recipe_of, size_of
-        from audiostory.train.workbench import Workbench, check_sizes
+        from audiostory.train.paths import Paths
+        from audiostory.train.recipes.catalogue import exported, recipe_of
+        from audiostory.train.workbench import Workbench
 
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
         stages = exported(stage_names)
-        config = config_of(size or size_of(*stages))
         begun = None if start is None else resolve_model(start)
-        if begun is not None:
-            check_sizes(begun, config)  # before a model of that size takes memory
+        config = config_for(stages, size, begun)
         bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         bench.export(output, stages=stages, dtype=dtype, start=begun)
         typer.echo(str(output))
@@ -284,6 +323,44 @@ def export(
 def runs_of(recipe: Recipe) -> Path:
     """Where a recipe's runs are kept if no folder is named."""
     return Path("runs") / recipe.name
+
+
+def config_for(
+    stage_names: Sequence[str], size: str | None, begun: Path | None
+) -> AudioStoryConfig:
+    """The configuration of a model that is trained: of a size, or of the model it begins with.
+
+    Args:
+        stage_names: the stages; a deaf model gets the ears of the size that they are meant for.
+        size: what was asked for; None leaves it to the others.
+        begun: folder of the model that the runs begin with, if there is one.
+
+    Raises:
+        CheckpointError: if there is no model folder of ours.
+        ConfigError: for a size there is none of, or that the model does not have.
+    """
+    from audiostory.errors import ConfigError
+    from audiostory.models.model_folder import read_config
+    from audiostory.train.recipes.catalogue import size_of
+
+    meant = config_of(size or size_of(*stage_names))
+    if begun is None:
+        return meant
+    own = replace(read_config(begun), preferred_by=())  # what it remembers is no size
+    if own == meant or replace(meant, name=own.name, audio_encoder=None) == own:
+        return meant
+    if size is not None:
+        raise ConfigError(
+            f"{begun} holds a '{own.name}' of other sizes than '{size}': leave --size out"
+        )
+    return own
+
+
+def is_foundation(folder: Path) -> bool:
+    """Whether a model folder was made of published parts, and nothing in it has learned here."""
+    from audiostory.models.foreign.foundation import PROVENANCE
+
+    return (folder / PROVENANCE).is_file()
 
 
 def config_of(size: str) -> AudioStoryConfig:

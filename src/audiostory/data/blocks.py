@@ -18,9 +18,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from audiostory.data.cache import Ragged
+from audiostory.data.cache import Parts, Ragged
 from audiostory.data.manifest import StoryRow
-from audiostory.data.sounds import SoundLatents, draw, step_generator
+from audiostory.data.sounds import SoundLatents, draw, drawn, step_generator
 from audiostory.data.stories import (
     StoryFile,
     StoryTexts,
@@ -193,7 +193,7 @@ class StoryClips:
     """Stories of any kind, to be told; those that sound name few things."""
     seed: int
     batch_size: int
-    latents: Ragged | None = None
+    latents: Ragged | Parts | None = None
     """Latents of every clip of every story in order; None trains the words alone."""
     first_clips: Sequence[int] = ()
     """Index in ``latents`` of each story's first clip."""
@@ -204,6 +204,8 @@ class StoryClips:
     """Frames of one clip that are trained on at most; of a longer one a random part."""
     context: BridgeContext = "clip"
     """What a block sees."""
+    has_deviation: bool = False
+    """Whether ``latents`` holds means and deviations, to be drawn from."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """A packed batch with targets, and other stories as text."""
@@ -238,7 +240,8 @@ class StoryClips:
             whole = len(latents_TC) // self.patch_frames * self.patch_frames
             kept = min(whole, self.max_frames)
             start = draw(whole - kept + 1, generator)
-            parts.append(latents_TC[start : start + kept])
+            part = latents_TC[start : start + kept]
+            parts.append(drawn(part, generator) if self.has_deviation else part)
         lengths_X = torch.tensor([len(part) for part in parts])
         padded_XTC = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
         mask_XT = torch.arange(padded_XTC.shape[1]) < lengths_X[:, None]

@@ -1,4 +1,4 @@
-"""Many arrays of different lengths in one file: decoded clips, latents, text features.
+"""Many arrays of different lengths in one file, or in several: clips, latents, text features.
 
 Computed once, read at every training step. A cache is keyed by what it was made from, so a
 changed corpus, codec or text encoder makes a new file instead of reading a stale one.
@@ -10,7 +10,7 @@ import errno
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ WAY_OUT = "make room and give the same command again"
 """What to do where a disk is full: whatever was made before is kept."""
 
 log = logging.getLogger(__name__)
+
+PART = 1024
+"""Arrays that share a file where there are several."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,22 @@ class Ragged:
         return int(self.starts[index + 1] - self.starts[index])
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Arrays of one width in several files of equally many, the last one perhaps of fewer."""
+
+    parts: Sequence[Ragged]
+
+    def __len__(self) -> int:
+        """Number of arrays."""
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, index: int) -> Tensor:
+        """The array at ``index``, in the dtype it is stored in."""
+        part, place = divmod(index, len(self.parts[0]))
+        return self.parts[part][place]
+
+
 def pack(arrays: Iterable[Tensor]) -> Ragged:
     """The arrays end to end."""
     kept = list(arrays)
@@ -65,7 +84,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def key_of_tensors(tensors: dict[str, Tensor]) -> str:
+def key_of_tensors(tensors: Mapping[str, Tensor]) -> str:
     """A short name for the exact contents of tensors."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
@@ -127,6 +146,38 @@ def cached(folder: Path, name: str, key: str, make: Callable[[], Ragged]) -> Rag
         write_tensors({"values": made.values.contiguous(), "starts": made.starts}, path)
     with safe_open(path, "pt") as file:
         return Ragged(file.get_tensor("values"), file.get_tensor("starts"))
+
+
+def cached_parts(
+    folder: Path,
+    name: str,
+    key: str,
+    contents: Sequence[str],
+    make: Callable[[range], Iterable[Tensor]],
+    *,
+    size: int = PART,
+) -> Parts:
+    """Arrays that are made and stored part by part: what an interrupted run has made stays.
+
+    Args:
+        folder: where the files are kept.
+        name: what they begin with.
+        key: a name that changes with what makes them.
+        contents: of each array, a name that changes with what it is made from.
+        make: the arrays of a run of indices.
+        size: arrays in a file.
+
+    Raises:
+        CorpusError: if there is nothing to make, and as ``make``.
+    """
+    parts: list[Ragged] = []
+    for start in range(0, len(contents), size):
+        indices = range(start, min(start + size, len(contents)))
+        part_key = key_of(key, [contents[index] for index in indices])
+        parts.append(cached(folder, name, part_key, lambda of=indices: pack(make(of))))
+    if not parts:
+        raise CorpusError("nothing to cache: the list of clips is empty; check the corpus filter")
+    return Parts(parts)
 
 
 def sha256_of(path: Path) -> str:

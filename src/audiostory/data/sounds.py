@@ -17,7 +17,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from audiostory.data.cache import Ragged, cached, key_of, pack, sha256_of
+from audiostory.data.cache import Parts, Ragged, cached, key_of, pack, sha256_of
 from audiostory.data.manifest import SoundRow, read_sounds
 from audiostory.errors import CorpusError
 
@@ -129,9 +129,9 @@ class SoundSegments:
 class SoundLatents:
     """Latents of single sounds with features of their captions (Stage I data)."""
 
-    latents: Ragged
-    features: Tensor
-    """``(X, S, D)``: what the DiT is told, one row a caption wording."""
+    latents: Ragged | Parts
+    features: Tensor | Parts
+    """``(S, D)`` of each caption wording: what the DiT is told."""
     wordings: Sequence[Sequence[int]]
     """Rows of ``features`` that describe each clip."""
     silence_C: Tensor
@@ -146,6 +146,8 @@ class SoundLatents:
     lengths_s: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
     repeat_share: float = 0.6
     """How often a sound shorter than the clip is heard again after a pause."""
+    has_deviation: bool = False
+    """Whether ``latents`` and ``silence_C`` hold means and deviations, to be drawn from."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """One step's sounds, all of one length.
@@ -162,9 +164,10 @@ class SoundLatents:
         ]
         latents = [self.stretch(index, num_frames, generator) for index in chosen]
         texts = [self.wordings[i][draw(len(self.wordings[i]), generator)] for i in chosen]
+        stacked = torch.stack(latents)
         return {
-            "latents_BTC": torch.stack(latents),
-            "semantic_BSD": self.features[texts].float(),
+            "latents_BTC": drawn(stacked, generator) if self.has_deviation else stacked,
+            "semantic_BSD": torch.stack([self.features[text] for text in texts]).float(),
             "wording_B": torch.tensor(texts),
             "duration_B": torch.full((len(chosen),), num_frames / self.frames_per_s),
         }
@@ -190,6 +193,12 @@ class SoundLatents:
         return self.silence_C.expand(num_frames, -1)
 
 
+def drawn(posterior_BTX: Tensor, generator: torch.Generator) -> Tensor:
+    """Latents ``(..., T, C)`` drawn from means and deviations ``(..., T, 2C)``."""
+    mean, deviation = posterior_BTX.chunk(2, dim=-1)
+    return mean + deviation * torch.randn(mean.shape, generator=generator)
+
+
 def encode_all(
     waveforms: Ragged, encode: Callable[[Tensor], Tensor], cache: Path, *, key: str
 ) -> Ragged:
@@ -212,9 +221,17 @@ def check_lengths(rows: Sequence[SoundRow], waveforms: Ragged, sample_rate_hz: i
         CorpusError: naming the first clip that differs by more than 50 ms.
     """
     for index, row in enumerate(rows):
-        seconds = waveforms.length(index) / sample_rate_hz
-        if abs(seconds - row.seconds) > 0.05:
-            raise CorpusError(
-                f"{row.file} lasts {seconds:.3f} s at {sample_rate_hz} Hz but its manifest says "
-                f"{row.seconds:.3f} s: resample the corpus or mend the manifest"
-            )
+        check_length(row, waveforms.length(index) / sample_rate_hz, sample_rate_hz)
+
+
+def check_length(row: SoundRow, seconds: float, sample_rate_hz: int) -> None:
+    """Refuse a clip that is not as long as its manifest says.
+
+    Raises:
+        CorpusError: if it differs by more than 50 ms.
+    """
+    if abs(seconds - row.seconds) > 0.05:
+        raise CorpusError(
+            f"{row.file} lasts {seconds:.3f} s at {sample_rate_hz} Hz but its manifest says "
+            f"{row.seconds:.3f} s: resample the corpus or mend the manifest"
+        )

@@ -372,7 +372,7 @@ THREE_B = AudioStoryConfig(
         vocab_size=152_277,
         lora=LoraSettings(),
     ),
-    bridge=BridgeConfig(llm_width=2048, width=1024, learned_null=False),
+    bridge=BridgeConfig(llm_width=2048, width=1024, target="padded_tokens", learned_null=False),
     dit=DitConfig(),
     codec=OobleckConfig(),
     audio_encoder=AudioEncoderConfig(),

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from audiostory.errors import ConfigError, ShapeError
 
 Fusion = Literal["cross_attention", "concat", "semantic_only"]
+TargetKind = Literal["padded_tokens", "pooled_spans"]
+"""What semantic tokens are regressed onto; the kinds are described in ``targets.py``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class BridgeConfig:
     weights carry is not known without them; ``audiostory doctor`` tells."""
     head_hidden: int | None = None
     """Width between the two layers of a head; None takes ``width``, as the release does."""
+    target: TargetKind = "pooled_spans"
+    """What of a text's features semantic tokens learn; ``padded_tokens`` in the release."""
     learned_null: bool = True
     """The condition for "no condition" is trained (nano); False: a fixed one is set (release)."""
 

@@ -167,13 +167,12 @@ class LanguageModel(nn.Module):
                 f"the vocabulary has {self.config.vocab_size} tokens and cannot shrink to "
                 f"{vocab_size}"
             )
-        table_VD, out_VD = self.network.model.embed_tokens.weight, self.network.lm_head.weight
-        mean_1D, out_mean_1D = table_VD.mean(0, keepdim=True), out_VD.mean(0, keepdim=True)
-        num_old = self.config.vocab_size
+        table_VD = grown_table(self.network.model.embed_tokens.weight, vocab_size)
+        out_VD = grown_table(self.network.lm_head.weight, vocab_size, times=3.0)
         self.network.resize_token_embeddings(vocab_size, mean_resizing=False)
-        self.network.model.embed_tokens.weight[num_old:] = mean_1D
+        self.network.model.embed_tokens.weight.copy_(table_VD)
         if not self.config.tie_embeddings:
-            self.network.lm_head.weight[num_old:] = 3 * out_mean_1D
+            self.network.lm_head.weight.copy_(out_VD)
         self.config = replace(self.config, vocab_size=vocab_size)
 
     def add_lora(self, settings: LoraSettings) -> None:
@@ -201,6 +200,15 @@ class LanguageModel(nn.Module):
         if hasattr(self.network, "peft_config"):
             del self.network.peft_config  # else the library warns of a second LoRA
         self.config = replace(self.config, lora=None)
+
+
+def grown_table(table_VD: Tensor, vocab_size: int, *, times: float = 1.0) -> Tensor:
+    """A vocabulary's table with rows up to ``vocab_size``: ``times`` the mean of those it has.
+
+    Source: the release's vocabulary growth.
+    """
+    new_1D = (times * table_VD.float().mean(0, keepdim=True)).to(table_VD.dtype)
+    return torch.cat([table_VD, new_1D.expand(vocab_size - len(table_VD), -1)])
 
 
 def _qwen2_config(config: LlmConfig) -> Qwen2Config:

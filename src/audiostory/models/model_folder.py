@@ -13,7 +13,7 @@ against the index and every weight against the configuration, and names all that
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,7 @@ def save_pretrained(
     dtype: torch.dtype | None = torch.float32,
     overwrite: bool = False,
     max_shard_bytes: int = MAX_SHARD_BYTES,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model folder that ``from_pretrained`` reads; a crash leaves no half of it.
 
@@ -77,6 +78,7 @@ def save_pretrained(
             each one's own.
         overwrite: replace a model folder that is already there.
         max_shard_bytes: largest weights file, unless a single tensor is larger.
+        notes: text files beside them, by name, that loading does not read.
 
     Raises:
         OutputError: if the folder exists (and is not to be overwritten) or cannot be written.
@@ -94,6 +96,8 @@ def save_pretrained(
         with replacing(folder) as temporary:
             (temporary / CONFIG).write_text(to_json(model.config), encoding="utf-8")
             (temporary / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
+            for name, text in (notes or {}).items():
+                (temporary / name).write_text(text, encoding="utf-8")
             weight_map = write_shards(tensors, temporary, max_shard_bytes)
             write_index(temporary, weight_map, [TOKENIZER])
     except (OSError, SafetensorError) as error:

@@ -8,19 +8,18 @@ Shapes: ``B`` captions, ``L`` text tokens, ``S`` semantic tokens, ``D`` the enco
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from audiostory.errors import ConfigError, CorpusError, ShapeError
+from audiostory.models.bridge import TargetKind
 from audiostory.models.text_encoder import TextEncoder
 
 DEAD_SHARE = 0.01
 """A dimension that deviates less than this share of the median one is not raised to 1."""
-
-TargetKind = Literal["padded_tokens", "pooled_spans"]
 
 
 class SemanticTarget(nn.Module, ABC):
@@ -32,6 +31,9 @@ class SemanticTarget(nn.Module, ABC):
     """
 
     encoder: TextEncoder
+    is_kept: ClassVar[bool] = False
+    """Whether targets of all captions are made before training: the encoder is too large to be
+    asked at every step."""
 
     def __init__(self, encoder: TextEncoder, num_semantic: int) -> None:
         super().__init__()
@@ -46,6 +48,10 @@ class SemanticTarget(nn.Module, ABC):
             InstructionError: if a caption is longer than the encoder reads.
         """
 
+    @abstractmethod
+    def frozen(self) -> Mapping[str, Tensor]:
+        """The tensors that decide the targets: what a cache of them is keyed by."""
+
     @property
     def width(self) -> int:
         """Values in one target."""
@@ -58,6 +64,12 @@ class PaddedTokens(SemanticTarget):
     The release regresses onto 64 positions of Flan-T5-large. Of a caption with more than S tokens
     the rest has no target of its own, though it colours those before it.
     """
+
+    is_kept = True
+
+    def frozen(self) -> Mapping[str, Tensor]:
+        """The encoder's weights."""
+        return self.encoder.network.state_dict()
 
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Targets ``(B, S, D)``: raw features, not standardised."""
@@ -89,6 +101,10 @@ class PooledSpans(SemanticTarget):
         if self.mean_D.isnan().any():
             raise CorpusError("pooled spans are not standardised yet: call fit on the captions")
         return (self.pooled(captions) - self.mean_D) / self.deviation_D
+
+    def frozen(self) -> Mapping[str, Tensor]:
+        """The statistics, which no other encoder would give."""
+        return {"mean": self.mean_D, "deviation": self.deviation_D}
 
     def pooled(self, captions: Sequence[str]) -> Tensor:
         """Span means ``(B, S, D)`` before standardising."""

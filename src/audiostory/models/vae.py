@@ -53,6 +53,21 @@ class Autoencoder(nn.Module, ABC):
             ShapeError: if the waveform does not have ``audio_channels`` channels.
         """
 
+    @property
+    def has_deviation(self) -> bool:
+        """Whether ``posterior`` gives a deviation."""
+        return False
+
+    def posterior(self, waveform_BCN: Tensor) -> Tensor:
+        """What latents are drawn from: ``(B, T, C)`` themselves where there is nothing to draw.
+
+        With ``has_deviation``, ``(B, T, 2C)``: means, then deviations.
+
+        Raises:
+            ShapeError: as ``encode``.
+        """
+        return self.encode(waveform_BCN)
+
     @abstractmethod
     def decode(self, latents_BTC: Tensor) -> Tensor:
         """Waveform ``(B, audio_channels, T * hop)`` of latents.
@@ -149,12 +164,31 @@ class OobleckAutoencoder(Autoencoder):
             ShapeError: if the waveform does not have ``audio_channels`` channels, or the encoder
                 not two channels for each of the latent space.
         """
+        posterior_BTX = self.posterior(waveform_BCN)
+        mean_BTC, deviation_BTC = posterior_BTX.chunk(2, dim=-1)
+        if generator is None:
+            return mean_BTC
+        noise_BCT = torch.randn(
+            mean_BTC.transpose(1, 2).shape, generator=generator, device=generator.device
+        )
+        return mean_BTC + deviation_BTC * noise_BCT.transpose(1, 2).to(mean_BTC)
+
+    @property
+    def has_deviation(self) -> bool:
+        """Latents are drawn."""
+        return True
+
+    def posterior(self, waveform_BCN: Tensor) -> Tensor:
+        """Means and deviations ``(B, T, 2C)``.
+
+        Raises:
+            ShapeError: as ``encode``.
+        """
         self._check("samples (B, C, N)", waveform_BCN, axis=1, channels=self.audio_channels)
         padded_BCN = functional.pad(waveform_BCN, (0, -waveform_BCN.shape[-1] % self.hop))
         (posterior,) = self.network.encode(padded_BCN, return_dict=False)
-        latents_BCT = posterior.mode() if generator is None else posterior.sample(generator)
-        self._check("latents (B, C, T)", latents_BCT, axis=1, channels=self.latent_channels)
-        return latents_BCT.transpose(1, 2)
+        self._check("latents (B, C, T)", posterior.mean, axis=1, channels=self.latent_channels)
+        return torch.cat([posterior.mean, posterior.std], dim=1).transpose(1, 2)
 
     def decode(self, latents_BTC: Tensor) -> Tensor:
         """Waveform ``(B, audio_channels, T * hop)``.

@@ -15,13 +15,16 @@ from typing import Literal
 from audiostory.data.preferences import PreferencePairs
 from audiostory.data.sounds import load_rows
 from audiostory.data.stories import StoryFile
+from audiostory.data.understanding.catalogue import rows_of_lists
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig
-from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
+from audiostory.models.bridge import TargetKind
+from audiostory.models.text_encoder import TextEncoder
 from audiostory.train.execution import Execution
-from audiostory.train.materials import Paths
+from audiostory.train.materials import TEACHERS_SHA256
+from audiostory.train.paths import Paths
 from audiostory.train.run_folder import has_ended
-from audiostory.train.sources import needs_of, sounds_stories, unready
+from audiostory.train.sources import asks, needs_of, sounds_stories, unready
 from audiostory.train.stages import StageConfig
 from audiostory.train.watchers import Watcher
 from audiostory.train.workbench import Workbench, check_beginning
@@ -77,7 +80,7 @@ class Course:
         Raises:
             TrainingError: naming all that the stages lack, as ``sources.check_ready``; or as
                 ``remaining`` and ``workbench.check_beginning``.
-            CorpusError: if the clips, the stories or the pairs cannot be read, or are none.
+            CorpusError: if clips, stories, pairs or lists of questions cannot be read, or are none.
             CheckpointError: if the teacher is no text encoder, or another one, or the foundation
                 holds no sound configuration.
         """
@@ -92,14 +95,21 @@ class Course:
         for leg in remaining:
             check_beginning(leg.stage, leg.config, self.paths)
         if "pairs" in needs:
-            PreferencePairs(self.paths.need("pairs"))
+            pairs = PreferencePairs(self.paths.need("pairs"))
+            _ = pairs.about, pairs.rows  # which are read when they are asked for
         if "corpus" in needs:
             load_rows(self.paths.need("corpus"), split="train")
         if "stories" in needs:
             is_heard = any(sounds_stories(leg.stage) for leg in remaining)
             StoryFile(self.paths.need("stories"), sounding=is_heard)
         if "teacher" in needs:
-            TextEncoder.from_folder(self.paths.need("teacher"), sha256=ALL_MINILM_L6_V2_SHA256)
+            kinds: set[TargetKind] = {
+                leg.config.bridge.target for leg in remaining if "teacher" in needs_of(leg.stage)
+            }
+            for kind in kinds:
+                TextEncoder.from_folder(self.paths.need("teacher"), sha256=TEACHERS_SHA256[kind])
+        if self.paths.questions and any(asks(leg.stage) for leg in remaining):
+            rows_of_lists(self.paths.questions)
 
     def run(
         self,

@@ -6,32 +6,31 @@ changes with what it was made from.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import accumulate, chain, cycle
+from itertools import accumulate, cycle
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from audiostory.data.blocks import collate, lone_story, packed
+from audiostory.data.blocks import Teacher, collate, lone_story, packed
 from audiostory.data.cache import (
+    Parts,
     Ragged,
     cached,
     key_of,
     key_of_tensors,
     pack,
-    sha256_of,
     write_tensors,
     written,
 )
+from audiostory.data.latents import clip_latents, event_latents
 from audiostory.data.manifest import SoundRow
-from audiostory.data.mixing import Mixer
 from audiostory.data.preferences import PreferencePairs
 from audiostory.data.sounds import (
     SIXTEEN_BIT,
@@ -44,20 +43,25 @@ from audiostory.data.sounds import (
     step_generator,
 )
 from audiostory.data.stories import StoryFile, story_of
+from audiostory.data.targets import TEACHER_BATCH, KeptTargets, text_targets
+from audiostory.data.understanding.catalogue import rows_of_lists
+from audiostory.data.understanding.continuation import Continuation, continuations
 from audiostory.data.understanding.corpus import heard_rows
-from audiostory.data.understanding.features import Heard, row_features
+from audiostory.data.understanding.features import Heard, beginning_features, row_features
 from audiostory.data.understanding.rows import HeardRow
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryModel
+from audiostory.models.bridge import TargetKind
 from audiostory.models.codec import NanoCodec
 from audiostory.models.model_folder import Pretrained
-from audiostory.models.targets import PooledSpans, span_means
+from audiostory.models.targets import PooledSpans, SemanticTarget, build_target, span_means
 from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
 from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe
 from audiostory.models.vae import Autoencoder
-from audiostory.story.format import render
+from audiostory.story.format import render, target_text
 from audiostory.train.objective import read_blocks
+from audiostory.train.paths import Paths
 
 log = logging.getLogger(__name__)
 
@@ -67,52 +71,20 @@ FIT_LOWEST_DB = -18.0
 """Lowest random gain of those clips."""
 TOKENIZER_STORIES = 12_000
 """Stories whose text the tokenizer's merges are learned from."""
-TEACHER_BATCH = 64
-"""Texts the teacher reads at once."""
+NULL_TOLERANCE = 0.02
+"""Share by which a teacher's features of the empty text may differ from the null condition."""
 BRIDGE_BATCH = 64
 """Captions the LLM reads at once."""
 LONE_DURATIONS_S = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 """Lengths that captions read alone are given in turn."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Paths:
-    """Where runs find what they learn from, and where they keep what they make."""
-
-    runs: Path
-    """Folder of the model's runs; each recipe has one of its own in it."""
-    corpus: Path | None = None
-    """Folder of captioned clips with a ``metadata.jsonl``."""
-    stories: Path | None = None
-    """JSON Lines of composed stories."""
-    texts: Path | None = None
-    """Folder of ``*.txt`` whose lines the tokenizer also learns from."""
-    teacher: Path | None = None
-    """Folder of the text encoder whose features semantic tokens learn."""
-    foundation: Path | None = None
-    """Folder of a model whose parts are pretrained, for recipes that begin with one."""
-    pairs: Path | None = None
-    """Folder of sounds, one preferred to another (``audiostory preferences``)."""
-
-    def need(self, name: str) -> Path:
-        """The path called ``name``.
-
-        Raises:
-            TrainingError: saying which option gives it, if it was not given.
-        """
-        path: Path | None = getattr(self, name)
-        if path is None:
-            raise TrainingError(f"this recipe needs {name}: give --{name} (docs/nano.md)")
-        return path
-
-    @property
-    def cache(self) -> Path:
-        """Folder of decoded clips, latents and text features."""
-        return self.runs / "cache"
-
-    def run(self, recipe: str) -> Path:
-        """Folder of one recipe's run."""
-        return self.runs / recipe.rpartition("/")[2]
+TEACHERS_SHA256: dict[TargetKind, str | None] = {
+    "pooled_spans": ALL_MINILM_L6_V2_SHA256,
+    "padded_tokens": None,
+}
+"""What the weights of the text encoder behind each kind of target hash to; None takes any whose
+empty text is the model's null condition."""
 
 
 class Materials:
@@ -120,6 +92,17 @@ class Materials:
 
     def __init__(self, model: AudioStoryModel, paths: Paths, *, seed: int) -> None:
         self.model, self.paths, self.seed = model, paths, seed
+        self.device = torch.device("cpu")
+        """Where costly things are computed; they are kept, and returned, on the CPU."""
+
+    @contextmanager
+    def moved(self, module: nn.Module) -> Iterator[None]:
+        """Within the block, a module computes where costly things do."""
+        module.to(self.device)
+        try:
+            yield
+        finally:
+            module.to("cpu")
 
     def adopt(self, given: Pretrained) -> None:
         """Learn with the vocabulary and the latents of a finished model.
@@ -132,11 +115,12 @@ class Materials:
         if vocabulary.exists() and vocabulary.read_text() != given.tokenizer.to_str():
             raise TrainingError(f"{vocabulary} is another vocabulary: use a fresh --runs folder")
         known = load_file(encoder) if encoder.exists() else tensors
-        if any(not torch.equal(known[name], value) for name, value in tensors.items()):
+        if tensors and any(not torch.equal(known[name], value) for name, value in tensors.items()):
             raise TrainingError(f"{encoder} is another encoder: use a fresh --runs folder")
         with written(vocabulary) as partial:
             partial.write_text(given.tokenizer.to_str())
-        write_tensors(tensors, encoder)
+        if tensors:
+            write_tensors(tensors, encoder)
 
     @property
     def encoder_path(self) -> Path:
@@ -161,8 +145,14 @@ class Materials:
         check_lengths(self.rows, waveforms, self.model.codec.sample_rate_hz)
         return waveforms
 
+    @property
+    def codec(self) -> Autoencoder:
+        """The model's codec: pretrained, or nano's with its fitted encoder."""
+        codec = self.model.codec
+        return self.nano_codec if isinstance(codec, NanoCodec) else codec
+
     @cached_property
-    def codec(self) -> NanoCodec:
+    def nano_codec(self) -> NanoCodec:
         """The nano codec with its encoder fitted to the corpus, once for all runs.
 
         Raises:
@@ -194,27 +184,63 @@ class Materials:
         return torch.cat(patches)
 
     @cached_property
-    def latents(self) -> Ragged:
-        """Latents of every clip."""
-        key = key_of(key_of_tensors(encoder_of(self.codec)), self.contents)
-        return encode_all(self.waveforms, self.codec.encode, self.paths.cache, key=key)
+    def codec_key(self) -> str:
+        """A name that changes with what decides the latents."""
+        codec = self.codec
+        fitted = encoder_of(codec)
+        return key_of_tensors(fitted or codec.state_dict())
+
+    @cached_property
+    def latents(self) -> Ragged | Parts:
+        """Latents of every clip, or what they are drawn from (``Autoencoder.posterior``)."""
+        if isinstance(self.codec, NanoCodec):
+            key = key_of(self.codec_key, self.contents)
+            return encode_all(self.waveforms, self.codec.encode, self.paths.cache, key=key)
+        with self.moved(self.codec):
+            return clip_latents(
+                self.paths.need("corpus"),
+                self.rows,
+                self.codec,
+                self.paths.cache,
+                key=self.codec_key,
+            )
 
     @cached_property
     def heard_rows(self) -> list[HeardRow]:
-        """The clips, as recordings that questions are asked about."""
-        return heard_rows(self.rows)
+        """The recordings that questions are asked about: of the lists given, or the corpus."""
+        return (
+            rows_of_lists(self.paths.questions) if self.paths.questions else heard_rows(self.rows)
+        )
 
     @cached_property
     def heard(self) -> Heard:
-        """What the model's frozen ears make of the clips.
+        """What the model's frozen ears make of these recordings.
 
         Raises:
             ShapeError: if the model is deaf.
         """
-        if isinstance(self.model.codec, NanoCodec):
-            self.model.codec = self.codec  # ears may hear through it: it is fitted now
+        self.model.codec = self.codec  # ears may hear through nano's: it is fitted now
+        folder = Path() if self.paths.questions else self.paths.need("corpus")
+        with self.moved(self.model):
+            return row_features(self.model, folder, self.heard_rows, self.paths.cache)
+
+    @cached_property
+    def continuations(self) -> list[Continuation]:
+        """The sounding stories of two events or more, each cut where it is to be told on from."""
+        rows = (self.sounding[index] for index in range(len(self.sounding)))
+        return continuations(rows, self.seed)
+
+    @cached_property
+    def beginnings(self) -> Heard:
+        """What the model's frozen ears make of what is heard of each of ``continuations``.
+
+        Raises:
+            ShapeError: if the model is deaf.
+        """
+        self.model.codec = self.codec
         corpus, cache = self.paths.need("corpus"), self.paths.cache
-        return row_features(self.model, corpus, self.heard_rows, cache)
+        with self.moved(self.model):
+            return beginning_features(self.model, corpus, self.continuations, cache)
 
     @property
     def frames_per_s(self) -> float:
@@ -222,9 +248,10 @@ class Materials:
         return self.codec.sample_rate_hz / self.codec.hop
 
     def silence(self) -> Tensor:
-        """The latent ``(C,)`` of digital silence."""
+        """The latent of digital silence, or what it is drawn from."""
         with torch.no_grad():
-            return self.codec.encode(torch.zeros(1, 1, self.codec.hop))[0, 0]
+            silence_1CN = torch.zeros(1, self.codec.audio_channels, self.codec.hop)
+            return self.codec.posterior(silence_1CN)[0, 0]
 
     @cached_property
     def texts(self) -> list[str]:
@@ -234,8 +261,8 @@ class Materials:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The frozen text encoder."""
-        folder = self.paths.need("teacher")
-        return TextEncoder.from_folder(folder, sha256=ALL_MINILM_L6_V2_SHA256)
+        sha256 = TEACHERS_SHA256[self.model.config.bridge.target]
+        return TextEncoder.from_folder(self.paths.need("teacher"), sha256=sha256)
 
     def token_meanings(self) -> Tensor:
         """What the text encoder makes of each token of the vocabulary by itself, ``(V, F)``."""
@@ -250,29 +277,60 @@ class Materials:
         return features_VF
 
     @cached_property
-    def teacher(self) -> PooledSpans:
-        """The teacher of the semantic tokens, standardised over the corpus' wordings."""
-        target = PooledSpans(self.text_encoder, self.model.config.bridge.num_semantic)
-        path = self.paths.runs / "teacher.safetensors"
-        if not path.exists():
-            target.fit(self.texts)
-            write_tensors({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
-        target.load_state_dict(load_file(path), strict=False)
+    def teacher(self) -> SemanticTarget:
+        """What the semantic tokens learn; pooled spans are standardised over the corpus' wordings.
+
+        Raises:
+            TrainingError: if the text encoder is not as wide as the bridge, or not the one whose
+                features of the empty text are the model's null condition.
+        """
+        config = self.model.config.bridge
+        target = build_target(config.target, self.text_encoder, config.num_semantic)
+        self.check_teacher(target)
+        if isinstance(target, PooledSpans):
+            path = self.paths.runs / "teacher.safetensors"
+            if not path.exists():
+                target.fit(self.texts)
+                write_tensors({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
+            target.load_state_dict(load_file(path), strict=False)
         return target
 
-    def wording_features(self) -> Tensor:
-        """The teacher's features ``(X, S, D)`` of ``texts``, in half precision."""
+    def check_teacher(self, target: SemanticTarget) -> None:
+        """Refuse a text encoder that the model's bridge does not belong to.
 
-        def compute() -> Ragged:
-            starts = range(0, len(self.texts), TEACHER_BATCH)
-            batches = (self.texts[start : start + TEACHER_BATCH] for start in starts)
-            return pack(chain.from_iterable(self.teacher(batch).half() for batch in batches))
+        Raises:
+            TrainingError: saying what differs.
+        """
+        folder, config = self.paths.need("teacher"), self.model.config.bridge
+        if target.width != config.width:
+            raise TrainingError(
+                f"the teacher in {folder} is {target.width} wide, the bridge {config.width}: give "
+                "the text encoder that this size is meant for (docs/training.md)"
+            )
+        if config.learned_null:
+            return
+        own_1SD = self.model.bridge.null_condition.float().cpu()
+        told_1SD = target.encoder.null_features(config.num_semantic)
+        if float((told_1SD - own_1SD).norm()) > NULL_TOLERANCE * float(told_1SD.norm()):
+            raise TrainingError(
+                f"the null condition is not what the teacher in {folder} makes of the empty text: "
+                "give the teacher that the foundation was made with"
+            )
 
-        statistics = {"mean": self.teacher.mean_D, "deviation": self.teacher.deviation_D}
-        key = key_of(self.texts, key_of_tensors(statistics))
-        bridge = self.model.config.bridge
-        features = cached(self.paths.cache, "wordings", key, compute).values
-        return features.view(-1, bridge.num_semantic, bridge.width)
+    def wording_features(self) -> Parts:
+        """The teacher's features ``(S, D)`` of each of ``texts``, in half precision."""
+        with self.moved(self.teacher):
+            return text_targets(self.teacher, self.texts, self.paths.cache)
+
+    def sounding_teacher(self) -> Teacher:
+        """The teacher of the stories that sound: one that has read them all, if it is large."""
+        if not self.teacher.is_kept:
+            return self.teacher
+        rows = (self.sounding[index] for index in range(len(self.sounding)))
+        tokens = self.model.config.tokens
+        texts = [target_text(clip, tokens) for row in rows for clip in story_of(row).clips]
+        with self.moved(self.teacher):
+            return KeptTargets.of(self.teacher, texts, self.paths.cache)
 
     def bridged_features(self) -> Tensor:
         """What the model's bridge says of each of ``texts`` now, ``(X, S, D)``, in half precision.
@@ -323,26 +381,11 @@ class Materials:
         return StoryFile(self.paths.need("stories"), sounding=True)
 
     @cached_property
-    def story_latents(self) -> Ragged:
-        """Latents of every clip of every sounding story, in order."""
-        corpus = self.paths.need("corpus")
-        mixer = Mixer(corpus, self.codec.sample_rate_hz)
-
-        @torch.no_grad()
-        def compute() -> Ragged:
-            rows = (self.sounding[index] for index in range(len(self.sounding)))
-            return pack(
-                self.codec.encode(torch.from_numpy(mixer.event(row, index))[None, None])[0].half()
-                for row in rows
-                for index in range(len(row.events))
-            )
-
-        told = hashlib.sha256(b"\n".join(self.sounding.lines)).hexdigest()
-        rows = (self.sounding[index] for index in range(len(self.sounding)))
-        files = sorted(frozenset[str]().union(*(row.files for row in rows)))
-        sounds = {file: sha256_of(corpus / file) for file in files}
-        key = key_of(told, sounds, key_of_tensors(encoder_of(self.codec)))
-        return cached(self.paths.cache, "story-latents", key, compute)
+    def story_latents(self) -> Parts:
+        """Latents of every clip of every sounding story, in order, or what they are drawn from."""
+        corpus, cache = self.paths.need("corpus"), self.paths.cache
+        with self.moved(self.codec):
+            return event_latents(self.sounding, corpus, self.codec, cache, key=self.codec_key)
 
     def first_clips(self) -> list[int]:
         """Index in ``story_latents`` of each sounding story's first clip."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from audiostory.data.cache import key_of, key_of_tensors
@@ -16,7 +16,7 @@ from audiostory.models.foreign.tangoflux_checkpoint import WEIGHTS as TANGOFLUX
 from audiostory.models.shards import INDEX, sha256
 from audiostory.train.materials import Materials, encoder_of
 from audiostory.train.run_folder import WEIGHTS
-from audiostory.train.sources import SOURCES
+from audiostory.train.sources import SOURCES, asks
 from audiostory.train.stages import StageConfig
 
 CHANCE = ("random", "copying")
@@ -74,6 +74,8 @@ def _data(stage: StageConfig, materials: Materials) -> Iterator[tuple[str, str]]
     for need in sorted(needs):
         digest = DIGESTS.get(need)
         yield f"--{need}", digest(materials) if digest else _contents(materials.paths.need(need))
+    if materials.paths.questions and asks(stage):
+        yield "--questions", _questions(materials)
     if "corpus" in needs:
         yield "the codec's encoder", key_of_tensors(encoder_of(materials.model.codec))
     if any(SOURCES[kind.data].is_told for kind in kinds) or stage.initial == "copying":
@@ -88,9 +90,15 @@ def _corpus(materials: Materials) -> str:
 
 
 def _teacher(materials: Materials) -> str:
-    """Of the teacher's statistics; its weights are the same ones everywhere (``text_encoder``)."""
-    teacher = materials.teacher
-    return key_of_tensors({"mean_D": teacher.mean_D, "deviation_D": teacher.deviation_D})
+    """Of what decides its targets."""
+    return key_of_tensors(materials.teacher.frozen())
+
+
+def _questions(materials: Materials) -> str:
+    """Of what published lists say of their recordings, and of the recordings."""
+    rows = materials.heard_rows
+    said = [asdict(replace(row, file="", place="")) for row in rows]
+    return key_of(said, [sha256(Path(row.file)) for row in rows])
 
 
 DIGESTS: dict[str, Callable[[Materials], str]] = {"corpus": _corpus, "teacher": _teacher}

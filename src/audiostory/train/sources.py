@@ -11,16 +11,22 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from audiostory.data.blocks import CaptionClips, StoryClips
+from audiostory.data.cache import Parts
 from audiostory.data.preferences import PairBatches
 from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.data.understanding.questions import Questions
-from audiostory.data.understanding.sequences import NUM_QUESTIONS, RecordingQuestions
+from audiostory.data.understanding.sequences import (
+    NUM_QUESTIONS,
+    ContinuedClips,
+    RecordingQuestions,
+    StoryContinuations,
+)
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.codec import NanoCodec, NanoCodecConfig
-from audiostory.train.materials import Materials, Paths
+from audiostory.train.materials import Materials
 from audiostory.train.objective import (
     TOLD,
     CodecObjective,
@@ -29,6 +35,7 @@ from audiostory.train.objective import (
     TextObjective,
     UnderstandingObjective,
 )
+from audiostory.train.paths import Paths
 from audiostory.train.preference import preference_objective
 from audiostory.train.released import ReleasedObjective
 from audiostory.train.splitting import ComputeLosses
@@ -88,12 +95,12 @@ def sound_segments(materials: Materials, stage: StageConfig) -> BatchAt:
         SoundSampler(materials.rows),
         stage.seed,
         batch_size=stage.batch_size,
-        num_samples=materials.codec.sample_rate_hz,  # fits the encoder, if no run has yet
+        num_samples=materials.nano_codec.sample_rate_hz,  # fits the encoder, if no run has yet
     ).batch_at
 
 
 def single_sounds(
-    materials: Materials, stage: StageConfig, features_of: Callable[[Materials], Tensor]
+    materials: Materials, stage: StageConfig, features_of: Callable[[Materials], Tensor | Parts]
 ) -> SoundLatents:
     """Latents of single sounds with features of their wordings."""
     return SoundLatents(
@@ -106,6 +113,7 @@ def single_sounds(
         frames_per_s=materials.frames_per_s,
         patch_frames=materials.model.config.dit.patch_frames,
         batch_size=stage.batch_size,
+        has_deviation=materials.codec.has_deviation,
     )
 
 
@@ -153,7 +161,12 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Bridge blocks with targets; with latents where the stage has a flow loss.
+    """Bridge blocks with targets; with latents where the stage has a flow loss."""
+    return whole_stories(materials, stage).batch_at
+
+
+def whole_stories(materials: Materials, stage: StageConfig) -> StoryClips:
+    """Stories with their bridge blocks; those that sound where the stage has a flow loss.
 
     The stories told as text (L_text, L_reason) are others than those that sound: drawn by seed + 1
     from all that were composed, and half as many.
@@ -163,7 +176,7 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         stories=materials.sounding if has_flow else materials.stories,
         tokenizer=materials.tokenizer,
         tokens=config.tokens,
-        teacher=materials.teacher,
+        teacher=materials.sounding_teacher() if has_flow else materials.teacher,
         told=told(materials, stage.seed + 1, max(1, stage.batch_size // 2)),
         seed=stage.seed,
         batch_size=stage.batch_size,
@@ -173,11 +186,29 @@ def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
         patch_frames=config.dit.patch_frames,
         max_frames=config.dit.max_frames,
         context=config.bridge_context,
-    ).batch_at
+        has_deviation=has_flow and materials.codec.has_deviation,
+    )
+
+
+def continuation(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Stories whose beginning is heard: the rest, with its bridge blocks, is to be told."""
+    stories = StoryContinuations(
+        materials.continuations,
+        materials.beginnings,
+        num_tokens=materials.model.ears.num_tokens,
+        tokenizer=materials.tokenizer,
+        tokens=materials.model.config.tokens,
+        seed=stage.seed,
+        batch_size=stage.batch_size,
+    )
+    return ContinuedClips(stories, whole_stories(materials, stage)).batch_at
 
 
 def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Questions about the clips of the corpus, and their answers: these are the samples."""
+    """Questions about recordings, of the corpus or of published lists, and their answers.
+
+    The questions are the samples.
+    """
     return RecordingQuestions(
         Questions(materials.heard_rows),
         materials.heard,
@@ -186,7 +217,7 @@ def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
         seed=stage.seed,
         batch_size=stage.batch_size,
         num_questions=stage.num_questions or NUM_QUESTIONS,
-        sample=SoundSampler(materials.rows).draw,
+        sample=None if materials.paths.questions else SoundSampler(materials.rows).draw,
     ).batch_at
 
 
@@ -214,13 +245,18 @@ def num_clips(materials: Materials, stage: StageConfig) -> int:
 
 
 def num_questions(materials: Materials, stage: StageConfig) -> int:
-    """Questions, where each clip of the corpus is heard once."""
-    return len(materials.rows) * (stage.num_questions or NUM_QUESTIONS)
+    """Questions, where each recording is heard once."""
+    return len(materials.heard_rows) * (stage.num_questions or NUM_QUESTIONS)
 
 
 def num_stories(materials: Materials, stage: StageConfig) -> int:
     """Composed stories; for a flow loss, those that sound."""
     return len(materials.sounding if stage.weights.get("flow") else materials.stories)
+
+
+def num_continuations(materials: Materials, stage: StageConfig) -> int:
+    """Stories that can be told on."""
+    return len(materials.continuations)
 
 
 SOURCES: dict[str, SourceKind] = {
@@ -243,13 +279,20 @@ SOURCES: dict[str, SourceKind] = {
         understanding, num_questions, ("corpus",), is_heard=True, is_told=True
     ),
     "preference_pairs": SourceKind(preference_pairs, num_pairs, ("pairs",), marks=marks_of_pairs),
+    "continuation": SourceKind(
+        continuation,
+        num_continuations,
+        ("stories", "corpus", "teacher"),
+        is_heard=True,
+        is_told=True,
+    ),
 }
 """Kinds of training data, by the names stages use."""
 
 
 def codec_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Reconstruction of the waveform."""
-    assert isinstance(model.codec, NanoCodec)  # materials.codec has refused others
+    assert isinstance(model.codec, NanoCodec)  # materials.nano_codec has refused others
     return CodecObjective(model.codec)
 
 
@@ -319,15 +362,17 @@ def sounds_stories(stage: StageConfig) -> bool:
     return stage.data == "story_clips" and bool(stage.weights.get("flow"))
 
 
+def asks(stage: StageConfig) -> bool:
+    """Whether a stage learns from questions about recordings."""
+    return "understanding" in (stage.data, *(one.name for one in stage.mixed))
+
+
 def unready(stage: StageConfig, config: AudioStoryConfig) -> list[str]:
     """Why a stage cannot be run with a model of that size, whatever it is given."""
     kinds = [stage, *map(stage.learning_from, stage.mixed)]
     missing = missing_parts(stage)
-    if "corpus" in needs_of(stage) and not isinstance(config.codec, NanoCodecConfig):
-        missing.append(
-            "latents and text features are made with nano's codec and teacher only, and "
-            f"'{config.name}' has others"
-        )
+    if stage.data == "sound_segments" and not isinstance(config.codec, NanoCodecConfig):
+        missing.append(f"'{config.name}' has a pretrained codec: there is nothing to fit")
     if config.audio_encoder is None and any(
         SOURCES[kind.data].is_heard for kind in kinds if kind.data in SOURCES
     ):

@@ -29,9 +29,10 @@ from audiostory.models.weights import stored
 from audiostory.train.activations import checkpoint_activations
 from audiostory.train.distributed import launched, whole
 from audiostory.train.execution import Execution
-from audiostory.train.materials import Materials, Paths
+from audiostory.train.materials import Materials
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
 from audiostory.train.origins import origins_of
+from audiostory.train.paths import Paths
 from audiostory.train.run_folder import NOTE, WEIGHTS, Run
 from audiostory.train.samples import CaptionSamples, SamplesEvery
 from audiostory.train.sources import OBJECTIVES, SOURCES, missing_parts
@@ -84,6 +85,7 @@ class Workbench:
             raise TrainingError(f"{stage.name} cannot run yet: {'; '.join(missing)}")
         execution = execution or Execution()
         processes = launched(execution)
+        self.materials.device = processes.device
         with processes.first_alone():
             batch_at, compute_losses = self.begin(stage, start=start, tangoflux=tangoflux)
             stage = stage.lasting(SOURCES[stage.data].num_samples(self.materials, stage))
@@ -108,6 +110,30 @@ class Workbench:
             log.info("%s goes on from step %d", stage.name, trainer.step)
         trainer.train()
         return self.keep(stage, trainer) if trainer.step == stage.steps else None
+
+    def prepare(
+        self,
+        stage: StageConfig,
+        *,
+        device: str = "cpu",
+        start: Path | None = None,
+        tangoflux: Path | None = None,
+    ) -> int:
+        """Make and keep what a stage learns from, and train nothing; the number of its samples.
+
+        Args:
+            stage: whose data it is.
+            device: where latents and features are computed.
+            start: as in ``train``.
+            tangoflux: as in ``train``.
+
+        Raises:
+            TrainingError: as ``train``.
+            CorpusError: if something cannot be learned from.
+        """
+        self.materials.device = torch.device(device)
+        self.begin(stage, start=start, tangoflux=tangoflux)
+        return SOURCES[stage.data].num_samples(self.materials, stage)
 
     def begin(
         self, stage: StageConfig, *, start: Path | None, tangoflux: Path | None

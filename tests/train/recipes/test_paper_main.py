@@ -16,6 +16,7 @@ from audiostory.train.recipes.paper_main import (
 OURS = {
     "mixed.understanding.objective",
     "mixed.understanding.num_questions",
+    "mixed.continuation.ratio",
     "precision",
     "seed",
     *(f"optim.{name}" for name in ("warmup_steps", "final_rate", "max_grad_norm", "ema_decay")),
@@ -54,3 +55,8 @@ def test_twice_as_much_is_understood_as_generated() -> None:
 
 def test_the_dit_learns_at_a_rate_of_its_own_in_stage_3() -> None:
     assert STAGE_3.optim.group_rates["dit"] != STAGE_3.optim.learning_rate
+
+
+def test_stage_3_tells_stories_on_from_what_is_heard() -> None:
+    assert [one.name for one in STAGE_3.mixed] == ["understanding", "continuation"]
+    assert all(one.name != "continuation" for one in STAGE_2.mixed)

@@ -10,7 +10,6 @@ Shapes: ``N`` samples, ``V`` windows, ``P`` positions of one, ``E`` width of a f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,7 +17,10 @@ from torch import Tensor
 
 from audiostory.audio.waveform import load
 from audiostory.config import to_dict
-from audiostory.data.cache import Ragged, cached, key_of, key_of_tensors, pack, sha256_of
+from audiostory.data.cache import Parts, cached_parts, key_of, key_of_tensors, sha256_of
+from audiostory.data.latents import Digests
+from audiostory.data.mixing import Mixer
+from audiostory.data.understanding.continuation import Continuation
 from audiostory.data.understanding.rows import HeardRow
 from audiostory.errors import AudioError, CorpusError
 from audiostory.models.audiostory import AudioStoryModel
@@ -27,20 +29,12 @@ PART = 1024
 """Recordings whose features share a file."""
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(Parts):
     """Features ``(V, P, E)`` of many recordings, by index."""
-
-    parts: Sequence[Ragged]
-
-    def __len__(self) -> int:
-        """Number of recordings."""
-        return sum(map(len, self.parts))
 
     def __getitem__(self, index: int) -> Tensor:
         """Features of one recording, in single precision."""
-        part, place = divmod(index, PART)
-        return self.parts[part][place].float()
+        return super().__getitem__(index).float()
 
 
 @torch.no_grad()
@@ -72,12 +66,7 @@ def heard_features(
                 raise CorpusError(f"features of {contents[index]} are not finite: is it sound?")
             yield heard_VPE
 
-    parts: list[Ragged] = []
-    for start in range(0, len(contents), PART):
-        indices = range(start, min(start + PART, len(contents)))
-        part_key = key_of(key, [contents[index] for index in indices])
-        parts.append(cached(cache, "heard", part_key, lambda of=indices: pack(features(of))))
-    return Heard(parts)
+    return Heard(cached_parts(cache, "heard", key, contents, features, size=PART).parts)
 
 
 def row_features(
@@ -105,3 +94,23 @@ def row_features(
         return torch.from_numpy(waveform.samples[0].copy())
 
     return heard_features(model, [sha256_of(folder / row.file) for row in rows], samples_of, cache)
+
+
+def beginning_features(
+    model: AudioStoryModel, corpus: Path, cut: Sequence[Continuation], cache: Path
+) -> Heard:
+    """What the model's frozen ears make of what is heard of stories that are to be told on.
+
+    Args:
+        model: with ears.
+        corpus: what the files that sound in them are relative to.
+        cut: the stories.
+        cache: folder where features are kept.
+
+    Raises:
+        CorpusError: if a clip cannot be used.
+        ShapeError: if the model is deaf.
+    """
+    mixer, digests = Mixer(corpus, model.ears.sample_rate_hz), Digests(corpus)
+    contents = [key_of(one.content, digests.of(one.row)) for one in cut]
+    return heard_features(model, contents, lambda index: cut[index].heard(mixer), cache)

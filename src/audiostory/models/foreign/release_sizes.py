@@ -95,6 +95,7 @@ def released_config(files: ReleaseFiles, shapes: Shapes) -> AudioStoryConfig:
             zero_init=False,
             feature_scale=values["t5_feature_scale"],
             head_hidden=None if hidden == width else hidden,
+            target="padded_tokens",
             learned_null=False,
         ),
         dit=dit_sizes(vae / "config.json"),

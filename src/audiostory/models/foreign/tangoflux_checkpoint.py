@@ -107,12 +107,21 @@ def start_dit_from_tangoflux(dit: DiffusionTransformer, folder: Path) -> None:
     Raises:
         CheckpointError: naming all that does not fit.
     """
-    own = {k: v for k, v in _origins(folder).items() if k.startswith("dit.")}
+    own = dit_origins(folder)
     wanted = {f"dit.{k}": v for k, v in shapes_of(dit).items()}
     if problems := misfits(wanted, {k: v.shape for k, v in own.items()}):
         raise CheckpointError(f"the DiT of {folder} does not fit: {listed(problems)}")
     weight = next(dit.parameters())
     _fill_all(dit, "dit.", own, device=weight.device, dtype=weight.dtype)
+
+
+def dit_origins(folder: Path) -> dict[str, Origin]:
+    """Where each tensor of TangoFlux's DiT lies, by our names in a model (``dit.``...).
+
+    Raises:
+        CheckpointError: if files are missing, or tensors are unknown.
+    """
+    return {name: each for name, each in _origins(folder).items() if name.startswith("dit.")}
 
 
 def _origins(folder: Path) -> dict[str, Origin]:

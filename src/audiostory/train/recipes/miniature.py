@@ -67,7 +67,8 @@ MINIATURE_STORY = replace(
         "mixed.understanding.ratio": "Sec. 5.1, App. A: as in Stage II",
     },
 )
-"""Eq. 8 whole: stories with their sounds, and questions about clips heard as in Stage II."""
+"""Eq. 8 without continuation: stories with their sounds, and questions about clips heard as in
+Stage II."""
 
 MINIATURE = Recipe(
     name="miniature",

@@ -2,8 +2,9 @@
 
 In this order: codec, llm and dit (independent of each other: they take the places of the
 release's VAE, Qwen2.5 and TangoFlux), then the paper's stages, with a step between in which the
-DiT alone gets used to the bridge. The shipped model is deaf; Stage II, which hears, is a branch of
-its own, and so is preference tuning. All values are our choice, but where a source is cited.
+DiT alone gets used to the bridge. The shipped model is deaf; Stage II, which hears, and the Stage
+III after it are a branch of their own, and so is preference tuning. All values are our choice, but
+where a source is cited.
 """
 
 from __future__ import annotations
@@ -164,6 +165,37 @@ NANO_CRPO = StageConfig(
 """An optional fourth stage, no part of the course: one iteration of preference tuning of the DiT on
 ranked sounds of its own. The next iteration begins with what this one exports."""
 
+NANO_STORY_HEARING = replace(
+    NANO_STORY,
+    name="nano/stage3-hearing",
+    size="nano-hearing",
+    starts_from=("nano/stage2",),
+    trainable=(*NANO_STORY.trainable, "audio_projector"),
+    weights={**NANO_STORY.weights, "understanding": 1.0},
+    optim=replace(
+        NANO_STORY.optim,
+        group_rates={**NANO_STORY.optim.group_rates, "audio_projector": 3e-4},
+    ),
+    steps=1_500,
+    mixed=(
+        MixedSource(
+            name="understanding",
+            objective="understanding",
+            ratio=2.0,
+            batch_size=16,
+            num_questions=3,
+        ),
+        MixedSource(name="continuation", objective="story", ratio=0.5, batch_size=8),
+    ),
+    cited={
+        "objective": "Eq. 8",
+        "mixed.understanding.ratio": "Sec. 5.1: understanding and generation 2 : 1; App. A: 1 : 2",
+        "mixed.continuation.objective": "Sec. 4.3: audio continuation, under Eq. 8",
+    },
+)
+"""Eq. 8 for a model with ears: stories whole, stories told on from a beginning that is heard, and
+questions; no shipped weights come from it."""
+
 NANO = Recipe(
     name="nano",
     about="the shipped model, from nothing, on two CPU cores (docs/nano.md)",
@@ -178,6 +210,7 @@ NANO = Recipe(
         NANO_BRIDGED,
         NANO_WHOLE,
         NANO_STAGE_2,
+        NANO_STORY_HEARING,
         NANO_STORY,
         NANO_CRPO,
     ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audiostory.train.recipes.paper_main import (
+    CONTINUATION,
     STAGE_1_WARM,
     STAGE_1_WHOLE,
     STAGE_2,
@@ -111,11 +112,14 @@ APPENDIX_STAGE_3 = replace(
     },
     starts_from=("paper-appendix/stage2",),
     batch_size=APPENDIX_STAGE_2.batch_size,
-    mixed=APPENDIX_STAGE_2.mixed,
+    mixed=(*APPENDIX_STAGE_2.mixed, replace(CONTINUATION, batch_size=8)),
     cited={
         **APPENDIX_STAGE_2.cited,
         "objective": "Eq. 8",
         "data": STAGE_3.cited["data"],
+        "mixed.continuation.objective": STAGE_3.cited["mixed.continuation.objective"],
+        "mixed.continuation.batch_size": 'as of whole stories: Table 10, "batch size": Gen.: 8',
+        "mixed.continuation.datasets": STAGE_3.cited["mixed.continuation.datasets"],
         "datasets": 'Table 10, "Dataset"',
         "weights.reason.event_count": TEXT_CITED,
         "weights.reason.content": TEXT_CITED,
