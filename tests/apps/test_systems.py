@@ -13,10 +13,12 @@ from audiostory.data.sets.item import ItemSet
 from audiostory.errors import CheckpointError, ConfigError, MeasureError, OutputError
 from audiostory.evaluate.benchmark.folder import RunFolder
 from audiostory.models.flow import FlowConfig
+from audiostory.models.model_folder import save_pretrained
 from tests.baselines.test_planned_story import ASKED, STORY
 from tests.baselines.tiny_tangoflux import tiny_tangoflux
 from tests.evaluate.sounds import write_corpus
 from tests.evaluate.tracks import item
+from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
 
 SET = ItemSet(
     name="storms",
@@ -222,6 +224,15 @@ def test_audiostory_is_told_apart_by_the_type_of_its_weights():
     assert card("nano") == card("nano", dtype="float32")
     with pytest.raises(ConfigError, match="no type 'floaty'"):
         card("nano", dtype="floaty")
+
+
+def test_the_card_of_a_tuned_model_says_whose_taste_it_learnt(tmp_path):
+    taste = ("clap aaaaaaaaaaaa",)
+    tuned = tiny_model(config=replace(tiny_config(), preferred_by=taste))
+    save_pretrained(tuned, tiny_tokenizer(), tmp_path / "tuned")
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "plain")
+    assert card(str(tmp_path / "tuned")).preferred_by == taste
+    assert card(str(tmp_path / "plain")).preferred_by == ()
 
 
 @pytest.mark.parametrize("text", ["noise", "nano", "captions+nano"])

@@ -148,3 +148,22 @@ def test_answers_are_the_likeliest_of_the_groups_asked_for_and_sure_where_found(
 def test_a_group_that_nobody_hears_is_refused():
     with pytest.raises(ConfigError, match="does not know dragon: choose from bell, rain, toy"):
         Ears(evaluator(), ("bell", "dragon"))
+
+
+def test_a_generator_tuned_to_please_such_ears_is_no_witness(tmp_path):
+    (tmp_path / "corpus").mkdir()
+    corpus = write_corpus(tmp_path / "corpus", per_split=1)
+    (tmp_path / "clips/bell").mkdir(parents=True)
+    save(bell(0), tmp_path / "clips/bell/one.wav")
+    taste = ("audiostory evaluator 1 000000000000",)
+    report = run_recognisability(
+        EARS, corpus, tmp_path / "clips", tmp_path / "out", preferred_by=taste
+    )
+    assert "no evidence" in report.warning
+    text = (tmp_path / "out/recognisability.md").read_text(encoding="utf-8")
+    assert f"> **careful**: {report.warning}" in text
+    entry = json.loads((tmp_path / "out/recognisability.json").read_text(encoding="utf-8"))
+    assert entry["warning"] == report.warning
+    plain = run_recognisability(EARS, corpus, tmp_path / "clips", tmp_path / "plain")
+    assert "careful" not in plain.to_markdown()
+    assert "warning" not in plain.to_json()

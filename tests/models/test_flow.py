@@ -186,3 +186,13 @@ def test_unknown_names_are_told_what_there_is():
 def test_ways_of_sampling_that_cannot_be_are_refused(values, told):
     with pytest.raises(ConfigError, match=told):
         flow.FlowConfig(**values)
+
+
+def test_clip_errors_are_each_clips_own_part_of_the_loss():
+    velocity, target = torch.randn(2, 3, 4, 5, generator=rng())
+    mask_BT = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]]).bool()
+    for mask in (None, mask_BT):
+        errors_B = flow.clip_errors(velocity, target, mask)
+        assert errors_B.shape == (3,)
+        assert_close(errors_B.mean(), flow.flow_loss(velocity, target, mask))
+    assert_close(errors_B[2], (velocity[2, 0] - target[2, 0]).square().mean())

@@ -41,7 +41,10 @@ from tests.data.understanding.files import write_clips
 from tests.released_folder import write_tangoflux
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
-COURSE = tuple(stage.name for stage in NANO.stages if stage.size is None)
+COURSE = tuple(
+    stage.name for stage in NANO.stages if stage.size is None and stage.data != "preference_pairs"
+)
+"""The stages of the shipped model."""
 
 
 class Teacher(torch.nn.Module):

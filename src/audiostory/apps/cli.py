@@ -11,7 +11,16 @@ from typing import Annotated
 import typer
 
 import audiostory
-from audiostory.apps import batch, benching, importing, measuring, music, options, training
+from audiostory.apps import (
+    batch,
+    benching,
+    importing,
+    measuring,
+    music,
+    options,
+    preferring,
+    training,
+)
 from audiostory.apps.outputs import TrackFiles, check_can_write, clips_beside
 from audiostory.apps.progress import show
 from audiostory.apps.work import (
@@ -268,5 +277,6 @@ app.command("compose-music")(music.compose_music)
 app.command("import-release")(importing.import_release)
 app.command()(importing.foundation)
 app.command()(importing.doctor)
+app.command()(preferring.preferences)
 app.command()(benching.bench)
 app.add_typer(measuring.app, name="evaluate")

@@ -108,6 +108,7 @@ def recognisability(
             output,
             reconstruct=reconstruct,
             per_group=per_group,
+            preferred_by=pipeline.model.config.preferred_by,
             progress=tell,
         )
         typer.echo(report.to_markdown())

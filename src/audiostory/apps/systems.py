@@ -200,6 +200,7 @@ def _audiostory(spec: SystemSpec, item_set: ItemSet, options: SystemOptions) -> 
     shown = Path(called).name if Path(called).exists() else called
     described = f"AudioStory {shown} {'-'.join([digest[:12], *kinds])}{told}"
     card = _card(spec, item_set, described)
+    card = replace(card, preferred_by=pipeline.model.config.preferred_by)
     return System(card, asking(generator, has_plan=spec.planner != "direct"))
 
 

@@ -163,6 +163,10 @@ def train(  # noqa: PLR0913 - one parameter per option
         Path | None,
         typer.Option(help="Folder of a model whose parts are pretrained, where a recipe needs it."),
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Folder of ranked sounds, as 'audiostory preferences' makes it."),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--from", help="Begin with a finished model, by name or folder."),
@@ -245,6 +249,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             texts=texts,
             foundation=foundation,
             questions=tuple(map(named_list, questions or [])),
+            pairs=pairs,
         )
         check_ready(stage, config, paths, has_start=begun is not None)
         if prepare:
@@ -330,7 +335,7 @@ def config_for(
     meant = config_of(size or size_of(*stage_names))
     if begun is None:
         return meant
-    own = read_config(begun)
+    own = replace(read_config(begun), preferred_by=())  # no size; a run remembers it itself
     if own == meant or replace(meant, name=own.name, audio_encoder=None) == own:
         return meant
     if size is not None:

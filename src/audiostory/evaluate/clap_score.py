@@ -76,7 +76,7 @@ class ClapScore:
         features = subject.features_of(self.card.name)
         whole = self._texts(subject.item, [subject.item.instruction.text])
         return {
-            self.key: None if whole is None else _similarity(features.embeddings, whole[0]),
+            self.key: None if whole is None else similarity(features.embeddings, whole[0]),
             f"{self.key}_events": self._events(subject, features),
         }
 
@@ -87,7 +87,7 @@ class ClapScore:
         if subject.item.story is None or texts is None:
             return None
         similarities = [
-            _similarity(features.within(event.start_s, event.end_s), text)
+            similarity(features.within(event.start_s, event.end_s), text)
             if event.start_s < subject.waveform.duration_s
             else 0.0
             for event, text in zip(subject.item.story.storyline.events, texts, strict=True)
@@ -117,8 +117,12 @@ def _captions(item: Item) -> list[str]:
     return [clip.caption for clip in clips]
 
 
-def _similarity(windows: Floats, text: Rows) -> float:
-    """Mean over windows (K, D) of their cosine with a text (D,)."""
+def similarity(windows: Floats, text: Rows) -> float:
+    """Mean over windows (K, D) of their cosine with a text (D,); a window of zeros counts 0.
+
+    Raises:
+        MeasureError: if an embedding holds NaN.
+    """
     rows = checked(windows)
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(text)
     cosines = np.divide(rows @ text, lengths, out=np.zeros(len(rows)), where=lengths > 0)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from audiostory.evaluate.samples import (
     real_samples,
     rendered_samples,
 )
+from audiostory.evaluate.tuning import taste_warning
 
 RESAMPLES = 1_000
 """Draws of recordings behind an interval."""
@@ -136,6 +137,8 @@ class Report:
     groups: tuple[str, ...]
     sets: dict[str, HeardSet]
     """``real``, ``generated`` and, where there is a codec, ``reconstructed``."""
+    warning: str = ""
+    """Why generated clips are no witness, where their model was tuned to please such ears."""
 
     def ratio(self, group: str | None = None, *, which: str = "generated") -> float | None:
         """Accuracy relative to real clips, of a group or of all that both sets have (macro)."""
@@ -211,11 +214,13 @@ class Report:
             }
             for group in self.groups
         }
-        return {"ears": self.ears, "summary": self.summary(), "groups": by_group}
+        told = {"warning": self.warning} if self.warning else {}
+        return {"ears": self.ears, **told, "summary": self.summary(), "groups": by_group}
 
     def to_markdown(self) -> str:
         """The summary, a table by group and the confusion matrix of every set."""
         lines = [f"# Recognisability, heard by {self.ears}", ""]
+        lines += [f"> **careful**: {self.warning}", ""] if self.warning else []
         lines += self._summary_table() + [""] + self._group_table()
         for name, own in self.sets.items():
             lines += ["", f"## What {name} clips were heard as", ""]
@@ -336,6 +341,7 @@ def run_recognisability(
     *,
     reconstruct: Reconstruct | None = None,
     per_group: int = 8,
+    preferred_by: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Measure a generator; writes ``recognisability.json`` and ``.md``.
@@ -347,6 +353,7 @@ def run_recognisability(
         folder: where the report goes.
         reconstruct: a clip through the codec; None leaves reconstructions out.
         per_group: captions to sound for each group.
+        preferred_by: networks that ranked what the generator was tuned on.
         progress: called with what is being done and its share done.
 
     Raises:
@@ -363,6 +370,7 @@ def run_recognisability(
         None if reconstruct is None else real_samples(corpus, groups, reconstruct),
         samples,
     )
+    report = replace(report, warning=taste_warning(report.ears, preferred_by))
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report.to_json(), indent=1)
     (folder / "recognisability.json").write_text(text + "\n", encoding="utf-8")

@@ -27,7 +27,7 @@ from audiostory.models.audiostory import AudioStoryModel
 from audiostory.models.bridge import Condition
 from audiostory.models.capture import captured
 from audiostory.models.feature_cache import foretold_velocities
-from audiostory.models.flow import EVERYWHERE, guided_velocity
+from audiostory.models.flow import EVERYWHERE, FlowConfig, guided_velocity
 from audiostory.models.solvers import solve
 from audiostory.story.plan import derive_seed
 
@@ -51,6 +51,18 @@ class SamplingSettings:
     sigma_shift: float = 1.0
     guidance_interval: tuple[float, float] = EVERYWHERE
     cache_interval: int = 1
+
+    @classmethod
+    def of(cls, flow: FlowConfig) -> SamplingSettings:
+        """A model's own ways."""
+        return cls(
+            steps=flow.steps,
+            guidance_scale=flow.guidance_scale,
+            solver=flow.solver,
+            sigma_shift=flow.sigma_shift,
+            guidance_interval=flow.guidance_interval,
+            cache_interval=flow.cache_interval,
+        )
 
     @property
     def is_plain(self) -> bool:

@@ -60,6 +60,9 @@ class AudioStoryConfig:
     repetition_penalty: float = 1.0
     """What the released way of decoding does to tokens that occurred; from the base model's
     generation settings. Our own way of decoding has none."""
+    preferred_by: tuple[str, ...] = ()
+    """Networks, each with the digest of its weights, that ranked the sounds it was tuned on by
+    preference: numbers heard through them say nothing good of it (docs/training.md)."""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together.

@@ -22,6 +22,7 @@ from audiostory.data.blocks import Teacher, collate, lone_story, packed
 from audiostory.data.cache import Parts, Ragged, cached, key_of, key_of_tensors, pack
 from audiostory.data.latents import clip_latents, event_latents
 from audiostory.data.manifest import SoundRow
+from audiostory.data.preferences import PreferencePairs
 from audiostory.data.sounds import (
     SIXTEEN_BIT,
     SoundSampler,
@@ -353,6 +354,11 @@ class Materials:
     def stories(self) -> StoryFile:
         """The composed stories."""
         return StoryFile(self.paths.need("stories"))
+
+    @cached_property
+    def pairs(self) -> PreferencePairs:
+        """The ranked sounds."""
+        return PreferencePairs(self.paths.need("pairs"))
 
     @cached_property
     def sounding(self) -> StoryFile:

@@ -25,6 +25,8 @@ class Paths:
     foundation: Path | None = None
     """Folder of a model whose parts are pretrained, for recipes that begin with one."""
 
+    pairs: Path | None = None
+    """Folder of sounds, one preferred to another (``audiostory preferences``)."""
     questions: tuple[tuple[str, Path], ...] = ()
     """Lists of recordings to ask about, each a name (``data/understanding/catalogue.py``) and a
     folder; without any, questions are asked about the corpus."""

@@ -82,16 +82,9 @@ class CaptionSamples:
 
     def __call__(self) -> dict[str, Waveform]:
         """The captions' sounds, by number."""
-        renderer, flow = Renderer(self.model), self.model.config.flow
+        renderer = Renderer(self.model)
         length_s = min(DURATION_S, renderer.max_take_s)
-        settings = SamplingSettings(
-            steps=flow.steps,
-            guidance_scale=flow.guidance_scale,
-            solver=flow.solver,
-            sigma_shift=flow.sigma_shift,
-            guidance_interval=flow.guidance_interval,
-            cache_interval=flow.cache_interval,
-        )
+        settings = SamplingSettings.of(self.model.config.flow)
         takes = [
             renderer.takes(index, length_s, SEED + index)[0] for index in range(len(self.captions))
         ]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from audiostory.data.blocks import CaptionClips, StoryClips
 from audiostory.data.cache import Parts
+from audiostory.data.preferences import PairBatches
 from audiostory.data.released_clips import ReleasedClips
 from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
@@ -34,10 +35,21 @@ from audiostory.train.objective import (
     UnderstandingObjective,
 )
 from audiostory.train.paths import Paths
+from audiostory.train.preference import preference_objective
 from audiostory.train.released import ReleasedObjective
 from audiostory.train.splitting import ComputeLosses
 from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import BatchAt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What a run's data leaves behind beside the weights."""
+
+    datasets: tuple[str, ...] = ()
+    """What was learnt from, by name and digest: a run goes on with nothing else."""
+    preferred_by: tuple[str, ...] = ()
+    """As in ``AudioStoryConfig.preferred_by``."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,8 @@ class SourceKind:
     """The one that it reads besides, where a loss of this name is weighed."""
     is_heard: bool = False
     """Whether the model needs ears for it."""
+    marks: Callable[[Materials], Marks] = lambda _: Marks()
+    """What has to be remembered of a run that learnt from it."""
 
     def reads(self, stage: StageConfig) -> list[str]:
         """All fields of ``Paths`` that a stage's batches are made from."""
@@ -200,6 +214,24 @@ def num_recordings(materials: Materials, stage: StageConfig) -> int:
     return len(materials.heard_rows)
 
 
+def preference_pairs(materials: Materials, stage: StageConfig) -> BatchAt:
+    """Sounds of the model as it is when the stage begins, one preferred to another."""
+    materials.pairs.check_made_by(materials.model)
+    return PairBatches(materials.pairs, stage.seed, stage.batch_size).batch_at
+
+
+def num_pairs(materials: Materials, stage: StageConfig) -> int:
+    """Pairs of sounds."""
+    return len(materials.pairs.rows)
+
+
+def marks_of_pairs(materials: Materials) -> Marks:
+    """Which pairs, and whose taste they are."""
+    pairs = materials.pairs
+    told = f"{len(pairs.rows)} pairs {pairs.digest}, ranked by {pairs.about.ears}"
+    return Marks(datasets=(told,), preferred_by=pairs.about.preferred_by)
+
+
 def num_clips(materials: Materials, stage: StageConfig) -> int:
     """Clips of the corpus."""
     return len(materials.rows)
@@ -229,6 +261,7 @@ SOURCES: dict[str, SourceKind] = {
     "continuation": SourceKind(
         continuation, num_continuations, ("stories", "corpus", "teacher"), is_heard=True
     ),
+    "preference_pairs": SourceKind(preference_pairs, num_pairs, ("pairs",), marks=marks_of_pairs),
 }
 """Kinds of training data, by the names stages use."""
 
@@ -271,6 +304,7 @@ OBJECTIVES: dict[str, ObjectiveKind] = {
     "flow": ObjectiveKind(flow_objective, frozenset({"flow"})),
     "story": ObjectiveKind(story_objective, frozenset({"semantic", "token", "flow"}) | TOLD),
     "understanding": ObjectiveKind(understanding_objective, frozenset({"understanding"})),
+    "preference": ObjectiveKind(preference_objective, frozenset({"preference", "flow"})),
     "released": ObjectiveKind(released_objective, frozenset({"semantic", "text", "flow"})),
 }
 """Kinds of losses, by the names stages use."""

@@ -93,6 +93,9 @@ class StageConfig:
     """What is computed in, unless a run is told otherwise; weights stay float32."""
     noise_levels: Literal["uniform", "logit_normal"] | None = None
     """How t of Eq. 5 is drawn; None leaves it to the model's own ``flow.noise_levels``."""
+    preference_beta: float | None = None
+    """How closely preference tuning holds to its beginning: beta of DPO (arXiv:2305.18290), here
+    for mean squared errors of velocities; None where no preference is learnt."""
     datasets: tuple[str, ...] = ()
     """What the source trained on, by name (Table 10, "Dataset"); what a run here learns from is
     what the command is given."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from audiostory.errors import TrainingError
@@ -38,6 +39,9 @@ from audiostory.train.trainer import BatchAt, Trainer
 from audiostory.train.watchers import LossPicture, TensorBoard, Watcher
 
 log = logging.getLogger(__name__)
+
+PREFERRED_BY = "preferred_by"
+"""What a run's weights remember ``AudioStoryConfig.preferred_by`` under, in their metadata."""
 
 
 class Workbench:
@@ -82,6 +86,7 @@ class Workbench:
         with processes.first_alone():
             batch_at, compute_losses = self.begin(stage, start=start, tangoflux=tangoflux)
             stage = stage.lasting(SOURCES[stage.data].num_samples(self.materials, stage))
+            stage = self.marked(stage)
         run = Run(self.folder_of(stage.name), stage, processes)
         if processes.is_first:
             watchers = [*watchers, *self.watchers(run, execution)]
@@ -139,6 +144,17 @@ class Workbench:
             start_dit_from_tangoflux(self.model.dit, tangoflux)
         return self.batches(stage), self.losses(stage)
 
+    def marked(self, stage: StageConfig) -> StageConfig:
+        """The stage with what it learns from by name; the model remembers whose taste it learns."""
+        marks = SOURCES[stage.data].marks(self.materials)
+        self.remember(marks.preferred_by)
+        return replace(stage, datasets=marks.datasets or stage.datasets)
+
+    def remember(self, preferred_by: Sequence[str]) -> None:
+        """Note networks that ranked what the model was tuned on, beside those it knows."""
+        known = dict.fromkeys((*self.model.config.preferred_by, *preferred_by))
+        self.model.config = replace(self.model.config, preferred_by=tuple(known))
+
     def watchers(self, run: Run, execution: Execution) -> list[Watcher]:
         """Those that an execution names."""
         watchers: list[Watcher] = [LossPicture()]
@@ -177,10 +193,11 @@ class Workbench:
         config = given.model.config
         if is_deaf := config.audio_encoder is None:
             config = replace(config, name=self.config.name, audio_encoder=self.config.audio_encoder)
-        if config != self.config:
+        if replace(config, preferred_by=self.config.preferred_by) != self.config:
             raise TrainingError(f"{folder} holds a '{given.model.config.name}' of other sizes")
         self.materials.adopt(given)
         self.model.load_state_dict(given.model.state_dict(), strict=not is_deaf)
+        self.remember(given.model.config.preferred_by)
 
     def load(self, names: Sequence[str]) -> None:
         """Take over the weights that earlier runs of these stages left, in this order.
@@ -200,6 +217,8 @@ class Workbench:
                 raise TrainingError(
                     f"{path} holds weights this model does not have: {result.unexpected_keys[:3]}"
                 )
+            with safe_open(path, "pt") as file:
+                self.remember(json.loads((file.metadata() or {}).get(PREFERRED_BY, "[]")))
 
     def folder_of(self, name: str) -> Path:
         """The folder of a stage's run.
@@ -230,7 +249,8 @@ class Workbench:
         path = self.paths.run(stage.name) / "weights.safetensors"
         temporary = path.with_suffix(".partial")
         if trainer.processes.is_first:
-            save_file(weights, temporary)
+            known = self.model.config.preferred_by
+            save_file(weights, temporary, {PREFERRED_BY: json.dumps(known)} if known else None)
             temporary.replace(path)
         trainer.processes.wait()
         return path

@@ -59,6 +59,8 @@ class RunCard:
     """Whether the answers are the references themselves."""
     has_own_plan: bool = True
     """Whether its plans are its own, not given ones or the question again."""
+    preferred_by: tuple[str, ...] = ()
+    """Networks that ranked what its model was tuned on (``AudioStoryConfig.preferred_by``)."""
     version: int = FORMAT_VERSION
 
 

@@ -12,9 +12,10 @@ from audiostory.train.recipes.nano import NANO
 from audiostory.train.recipes.paper_appendix import PAPER_APPENDIX
 from audiostory.train.recipes.paper_main import PAPER_MAIN
 from audiostory.train.recipes.release import RELEASE
+from audiostory.train.recipes.tangoflux import TANGOFLUX
 from audiostory.train.stages import Recipe, StageConfig
 
-RECIPES = {each.name: each for each in (PAPER_MAIN, PAPER_APPENDIX, RELEASE, NANO)}
+RECIPES = {each.name: each for each in (PAPER_MAIN, PAPER_APPENDIX, RELEASE, NANO, TANGOFLUX)}
 STAGES = {stage.name: stage for recipe in RECIPES.values() for stage in recipe.stages}
 
 

@@ -3,7 +3,8 @@
 In this order: codec, llm and dit (independent of each other: they take the places of the
 release's VAE, Qwen2.5 and TangoFlux), then the paper's stages, with a step between in which the
 DiT alone gets used to the bridge. The shipped model is deaf; Stage II, which hears, and the Stage
-III after it are a branch of their own. All values are our choice, but where a source is cited.
+III after it are a branch of their own, and so is preference tuning. All values are our choice, but
+where a source is cited.
 """
 
 from __future__ import annotations
@@ -160,6 +161,26 @@ NANO_STORY_HEARING = replace(
 """Eq. 8 for a model with ears: stories whole, stories told on from a beginning that is heard, and
 questions; no shipped weights come from it."""
 
+NANO_CRPO = StageConfig(
+    name="nano/crpo",
+    objective="preference",
+    data="preference_pairs",
+    starts_from=("nano/stage3",),
+    trainable=("dit",),
+    weights={"preference": 1.0, "flow": 1.0},
+    optim=OptimConfig(learning_rate=5e-6, betas=(0.9, 0.98), warmup_steps=20, ema_decay=0.0),
+    preference_beta=2_000.0,
+    steps=200,
+    batch_size=16,
+    cited={
+        "objective": "TangoFlux, arXiv:2412.21037: CRPO, L_DPO-FM + L_FM of the winner",
+        "weights.preference": "TangoFlux, arXiv:2412.21037: a plain sum",
+        "weights.flow": "TangoFlux, arXiv:2412.21037: a plain sum",
+    },
+)
+"""An optional fourth stage, no part of the course: one iteration of preference tuning of the DiT on
+ranked sounds of its own. The next iteration begins with what this one exports."""
+
 NANO = Recipe(
     name="nano",
     about="the shipped model, from nothing, on two CPU cores (docs/nano.md)",
@@ -176,5 +197,6 @@ NANO = Recipe(
         NANO_STAGE_2,
         NANO_STORY,
         NANO_STORY_HEARING,
+        NANO_CRPO,
     ),
 )

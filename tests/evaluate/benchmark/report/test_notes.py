@@ -10,6 +10,7 @@ from audiostory.evaluate.benchmark.report.notes import (
     encoder_list,
     encoder_numbers,
     of_source,
+    tuning_warnings,
 )
 from audiostory.evaluate.benchmark.report.page_tables import tables_html
 from audiostory.evaluate.benchmark.report.tables import comma_separated, markdown
@@ -121,3 +122,16 @@ def test_programs_read_the_whole_line_beside_each_number():
     rows = comma_separated(given).splitlines()[1:]
     assert len(rows) == 2
     assert all(EAR.described in row for row in rows)
+
+
+def test_a_system_tuned_to_please_the_ears_is_marked_in_the_report():
+    taste = (f"{EAR.checkpoint} {EAR.digest}",)
+    tuned = system("tuned", 1.0, 0.75)
+    tuned = replace(tuned, card=replace(tuned.card, preferred_by=taste))
+    given = heard(systems=(tuned, system("theirs", 2.0, 0.25)))
+    (warning,) = tuning_warnings(given)
+    assert warning.startswith("tuned was tuned on sounds that")
+    assert "FAD, COVERAGE" in warning
+    assert "JOINS" not in warning
+    assert f"> **careful**: {warning}" in markdown(given)
+    assert tuning_warnings(heard()) == []

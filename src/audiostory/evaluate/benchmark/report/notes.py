@@ -13,6 +13,7 @@ from itertools import groupby
 
 from audiostory.evaluate.benchmark.results import Results
 from audiostory.evaluate.metric import Column
+from audiostory.evaluate.tuning import tuning_warning
 
 ENCODER = re.compile(r"[^;]+, [\d.e+-]+ kHz [^;]+, [\d.e+-]+ s windows every [\d.e+-]+ s")
 """What an encoder's part of a detail looks like; parts are separated by semicolons."""
@@ -65,6 +66,15 @@ def by_source(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
 def of_source(columns: Sequence[Column]) -> str:
     """How the source of several columns is introduced, after them."""
     return f"Source of these {len(columns)}"
+
+
+def tuning_warnings(results: Results) -> list[str]:
+    """Of each system that was tuned on ranked sounds, which numbers are no evidence for it."""
+    told = (
+        tuning_warning(one.card.system, one.card.preferred_by, results.columns)
+        for one in results.systems
+    )
+    return [line for line in told if line]
 
 
 def _parts(column: Column) -> list[str]:

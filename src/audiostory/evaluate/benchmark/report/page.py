@@ -22,6 +22,7 @@ from urllib.parse import quote
 from audiostory.audio.spectrogram import LOWEST_HZ, RANGE_DB
 from audiostory.errors import OutputError
 from audiostory.evaluate.benchmark.folder import Question, RunFolder
+from audiostory.evaluate.benchmark.report.notes import tuning_warnings
 from audiostory.evaluate.benchmark.report.page_tables import (
     headings,
     section_columns,
@@ -50,7 +51,10 @@ def page_html(results: Results, folders: Mapping[str, RunFolder], out: Path) -> 
     css, script = _asset("page.css"), _asset("page.js")
     return Template(_asset("page.html")).substitute(
         title=escape(f"{results.set_name} {results.set_version}"),
-        notes="".join(f'<p class="note">{escape(note)}</p>' for note in results.set_notes),
+        notes="".join(
+            f'<p class="note">{escape(note)}</p>'
+            for note in (*results.set_notes, *tuning_warnings(results))
+        ),
         tables=tables_html(results),
         lowest_hz=f"{LOWEST_HZ:g}",
         highest_khz=f"{RATE_HZ / 2_000:g}",

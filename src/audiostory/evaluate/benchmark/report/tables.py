@@ -20,6 +20,7 @@ from audiostory.evaluate.benchmark.report.notes import (
     encoder_list,
     encoder_numbers,
     of_source,
+    tuning_warnings,
 )
 from audiostory.evaluate.benchmark.results import Cell, Results, Stratum, SystemResults
 from audiostory.evaluate.metric import Column
@@ -105,6 +106,8 @@ def markdown(results: Results) -> str:
     lines = [f"# {results.set_name} {results.set_version}", ""]
     lines += [f"> {note}" for note in results.set_notes] + [""] * bool(results.set_notes)
     lines += _systems(results)
+    for warning in tuning_warnings(results):
+        lines += ["", f"> **careful**: {_plain(warning)}"]
     lines += ["", "## In the layout of the paper", ""]
     for name, layout in (("Table 1", TABLE_1), ("Table 3", TABLE_3)):
         lines += [*_paper_table(results, name, layout), ""]
