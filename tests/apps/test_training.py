@@ -269,7 +269,8 @@ def test_what_a_stage_learns_from_can_be_made_beforehand(tmp_path: Path, runs: P
 
 def test_a_run_has_the_sizes_of_the_model_it_begins_with(tmp_path: Path) -> None:
     own = replace(tiny_config(), name="own")
-    save_pretrained(tiny_model(config=own), tiny_tokenizer(), tmp_path / "own")
+    tuned = replace(own, preferred_by=("somebody",))
+    save_pretrained(tiny_model(config=tuned), tiny_tokenizer(), tmp_path / "own")
     assert config_for(["nano/stage3"], None, tmp_path / "own") == own
     with pytest.raises(ConfigError, match="a 'own' of other sizes than 'nano': leave --size out"):
         config_for(["nano/stage3"], "nano", tmp_path / "own")
