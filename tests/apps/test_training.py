@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 
 from audiostory.apps.cli import app
 from audiostory.apps.training import config_for
-from audiostory.errors import CheckpointError, ConfigError
+from audiostory.errors import CheckpointError
 from audiostory.models import audiostory as sizes
 from audiostory.models.model_folder import from_pretrained, save_pretrained
-from audiostory.train import materials
+from audiostory.train import materials, workbench
 from tests.data.corpus import write_corpus
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
@@ -43,7 +43,8 @@ def test_recipes_are_listed_with_their_stages() -> None:
 def test_a_stage_is_shown_with_where_its_values_come_from() -> None:
     told = run("recipes", "paper-main/stage1-whole").stdout
     assert re.search(r"weights.flow: 0.2 +\[Eq. 6 with lambda_2 = 0.2", told)
-    assert re.search(r"optim.betas: 0.9, 0.95 +\[our choice\]", told)
+    assert re.search(r"optim.betas: 0.9, 0.95 +\[TangoFlux's training", told)
+    assert re.search(r"optim.warmup_steps: 200 +\[our choice\]", told)
     assert "[" not in run("recipes", "nano/dit").stdout
 
 
@@ -163,8 +164,7 @@ def test_a_run_has_the_sizes_of_the_model_it_begins_with(tmp_path: Path) -> None
     tuned = replace(own, preferred_by=("somebody",))
     save_pretrained(tiny_model(config=tuned), tiny_tokenizer(), tmp_path / "own")
     assert config_for(["nano/stage3"], None, tmp_path / "own") == own
-    with pytest.raises(ConfigError, match="a 'own' of other sizes than nano: leave --size out"):
-        config_for(["nano/stage3"], "nano", tmp_path / "own")
+    assert config_for(["nano/stage3"], "nano", tmp_path / "own").name == "nano"
     assert config_for(["nano/stage3"], None, None).name == "nano"
     with pytest.raises(CheckpointError, match="has no config.json"):
         config_for(["nano/stage3"], None, tmp_path)
@@ -189,3 +189,36 @@ def test_a_list_of_questions_that_cannot_be_read_is_told(tmp_path: Path, runs: P
         told = run("train", *given, words)
         assert told.exit_code == 2
         assert known in " ".join(told.stderr.split())
+
+
+def test_a_beginning_of_another_size_is_refused_before_a_model_is_made(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    save_pretrained(tiny_model(), tiny_tokenizer(), model)
+
+    def made(*arguments: object, **options: object) -> None:
+        pytest.fail("a model was made")
+
+    monkeypatch.setattr(workbench, "AudioStoryModel", made)
+    monkeypatch.setattr(workbench, "from_pretrained", made)
+    stories = tmp_path / "stories.jsonl"
+    stories.touch()
+    given = ("--runs", runs, "--size", "nano", "--from", model)
+    for words in (
+        ("train", "nano/llm", *given, "--stories", stories),
+        ("export", "nano/llm", *given, "-o", tmp_path / "exported"),
+    ):
+        told = run(*words)
+        assert told.exit_code == 2, told.output
+        assert "holds a 'tiny' of other sizes than 'nano'" in " ".join(told.stderr.split())
+
+
+def test_tangoflux_and_a_finished_model_are_refused_together(tmp_path: Path, runs: Path) -> None:
+    model = tmp_path / "model"
+    save_pretrained(tiny_model(), tiny_tokenizer(), model)
+    given = ("--runs", runs, "--size", "tiny", "--from", model, "--tangoflux", tmp_path)
+    told = run("train", "nano/llm", *given, "--stories", tmp_path / "stories.jsonl")
+    assert told.exit_code == 2
+    assert "overwrite the DiT of" in " ".join(told.stderr.split())
+    assert not runs.exists()

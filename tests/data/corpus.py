@@ -45,3 +45,9 @@ def write_corpus(folder: Path, *, per_group: int = 3) -> Path:
     rows[-1]["split"] = "test"
     (folder / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def reverse(path: Path) -> None:
+    """Put another sound of the same length under the same name."""
+    samples, rate_hz = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples[::-1], rate_hz)

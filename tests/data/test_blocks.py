@@ -20,7 +20,7 @@ from audiostory.data.blocks import (
     packed,
 )
 from audiostory.data.cache import pack
-from audiostory.data.stories import StoryFile, StoryTexts
+from audiostory.data.stories import StoryFile, StoryTexts, text_sequence
 from audiostory.errors import ConfigError
 from audiostory.story.tokens import SpecialTokens
 from tests.data.test_sounds import latents
@@ -154,3 +154,13 @@ def test_a_single_sound_is_a_story_of_one_event() -> None:
     assert text.endswith(TOKENS.bridge_block())
     assert sound.ids[sound.block_starts[0]] == tokenizer.token_id(TOKENS.semantic_open)
     assert sound.positions == list(range(len(sound.ids)))
+
+
+def test_in_sequence_a_block_sees_all_that_was_told_before() -> None:
+    tokenizer = tiny_tokenizer()
+    story = packed(ROW, tokenizer, TOKENS, context="sequence")
+    assert set(story.segments) == {HEAD}
+    assert story.positions == list(range(len(story.ids)))
+    assert story.ids == text_sequence(ROW, tokenizer, TOKENS).ids
+    opener = tokenizer.token_id(TOKENS.semantic_open)
+    assert [story.ids[start] for start in story.block_starts] == [opener, opener]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from audiostory.data.cache import (
     Parts,
@@ -17,8 +18,10 @@ from audiostory.data.cache import (
     key_of_tensors,
     pack,
     sha256_of,
+    write_tensors,
 )
-from audiostory.errors import CorpusError
+from audiostory.errors import CorpusError, OutputError
+from tests.disk import disk_full
 
 
 def arrays() -> list[torch.Tensor]:
@@ -47,7 +50,24 @@ def test_a_cache_is_made_once_per_key(tmp_path: Path) -> None:
     assert make("a")[0].equal(make("a")[0])
     make("b")
     assert made == ["a", "b"]
-    assert not list(tmp_path.glob("*.partial"))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+    write_tensors({"x": torch.zeros(1)}, tmp_path / "kept.safetensors")
+    with disk_full():
+        with pytest.raises(OutputError, match=r"kept.safetensors: .*make room and give the same"):
+            write_tensors({"x": torch.ones(5000)}, tmp_path / "kept.safetensors")
+        with pytest.raises(OutputError, match=r"things-a.safetensors: .*make room"):
+            cached(tmp_path, "things", "a", lambda: pack(arrays()))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.safetensors"]
+    assert load_file(tmp_path / "kept.safetensors")["x"].equal(torch.zeros(1))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot make the folder .*file/runs: Not a directory"):
+        write_tensors({"x": torch.zeros(1)}, tmp_path / "file" / "runs" / "x.safetensors")
 
 
 def test_keys_follow_contents() -> None:
@@ -83,6 +103,7 @@ def test_parts_that_were_made_stay_and_only_those_that_changed_are_made_again(
 def test_a_file_is_named_by_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("same")
     (tmp_path / "b").write_text("same")
-    assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b")
+    (tmp_path / "c").write_text("other")
+    assert sha256_of(tmp_path / "a") == sha256_of(tmp_path / "b") != sha256_of(tmp_path / "c")
     with pytest.raises(CorpusError, match="cannot read"):
-        sha256_of(tmp_path / "c")
+        sha256_of(tmp_path / "d")

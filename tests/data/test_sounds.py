@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from audiostory.data.cache import pack
+from audiostory.data.cache import Ragged, pack
 from audiostory.data.manifest import SoundRow
 from audiostory.data.sounds import (
     SoundLatents,
     SoundSampler,
     SoundSegments,
     check_lengths,
+    contents_of,
     encode_all,
     load_rows,
     load_waveforms,
     step_generator,
 )
 from audiostory.errors import CorpusError
-from tests.data.corpus import RATE_HZ, write_corpus
+from tests.data.corpus import RATE_HZ, reverse, write_corpus
 
 
 def row(group: str, recording: str) -> SoundRow:
@@ -60,14 +61,33 @@ def test_share_alike_clips_and_other_splits_are_left_out(tmp_path: Path) -> None
 def test_waveforms_are_decoded_once(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     rows = load_rows(corpus, split="train")
-    first = load_waveforms(corpus, rows, tmp_path / "cache")
+    contents = contents_of(corpus, rows)
+    first = load_waveforms(corpus, rows, tmp_path / "cache", contents=contents)
     for clip in corpus.glob("*.wav"):
         clip.unlink()
-    again = load_waveforms(corpus, rows, tmp_path / "cache")
+    again = load_waveforms(corpus, rows, tmp_path / "cache", contents=contents)
     assert again.values.equal(first.values)
     check_lengths(rows, again, RATE_HZ)
     with pytest.raises(CorpusError, match="manifest says"):
         check_lengths(rows, again, 2 * RATE_HZ)
+
+
+def test_another_sound_under_the_same_name_is_decoded_anew(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    rows = load_rows(corpus, split="train")
+
+    def loaded() -> Ragged:
+        contents = contents_of(corpus, rows)
+        return load_waveforms(corpus, rows, tmp_path / "cache", contents=contents)
+
+    first = loaded()
+    reverse(corpus / rows[0].file)
+    again = loaded()
+    assert again[0].equal(first[0].flip(0))
+    assert all(again[index].equal(first[index]) for index in range(1, len(rows)))
+    (corpus / rows[0].file).unlink()
+    with pytest.raises(CorpusError, match=rf"cannot read .*{rows[0].file}"):
+        loaded()
 
 
 def test_large_groups_do_not_crowd_out_small_ones() -> None:
@@ -120,7 +140,8 @@ def test_of_a_long_sound_a_part_is_heard() -> None:
 def test_segments_have_one_length_and_a_level_below_the_clip(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     rows = load_rows(corpus, split="train")
-    waveforms = load_waveforms(corpus, rows, tmp_path / "cache")
+    contents = contents_of(corpus, rows)
+    waveforms = load_waveforms(corpus, rows, tmp_path / "cache", contents=contents)
     source = SoundSegments(waveforms, SoundSampler(rows), 0, batch_size=5, num_samples=6000)
     batch = source.batch_at(0)["waveform_BN"]
     assert batch.shape == (5, 6000)

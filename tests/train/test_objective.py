@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
-from audiostory.data.blocks import collate, packed
+from audiostory.data.blocks import BridgeContext, collate, packed
 from audiostory.data.cache import pack
 from audiostory.data.stories import TERMS, story_of
 from audiostory.data.understanding.continuation import Continuation
@@ -22,9 +25,11 @@ from audiostory.models.audiostory import AudioStoryModel
 from audiostory.story.tokens import SpecialTokens
 from audiostory.train.objective import (
     TOLD,
+    FlowObjective,
     StoryObjective,
     UnderstandingObjective,
     boundary_loss,
+    flow_draws,
     packed_states,
     read_blocks,
 )
@@ -32,12 +37,14 @@ from tests.data.test_stories import ROW
 from tests.tiny import hearing_model, tiny_config, tiny_model, tiny_tokenizer
 
 
-def batch() -> dict[str, torch.Tensor]:
-    return collate([packed(ROW, tiny_tokenizer(), tiny_config().tokens) for _ in range(2)])
+def batch(context: BridgeContext = "clip") -> dict[str, torch.Tensor]:
+    tokens = tiny_config().tokens
+    return collate([packed(ROW, tiny_tokenizer(), tokens, context=context) for _ in range(2)])
 
 
-def test_packed_blocks_give_the_conditions_that_generation_reads() -> None:
-    model, story = tiny_model(), story_of(ROW)
+@pytest.mark.parametrize("context", ["sequence", "clip"])
+def test_packed_blocks_give_the_conditions_that_generation_reads(context: BridgeContext) -> None:
+    model, story = tiny_model(config=replace(tiny_config(), bridge_context=context)), story_of(ROW)
     window = Window(
         text=ROW.instruction,
         duration_s=ROW.duration_s,
@@ -46,7 +53,7 @@ def test_packed_blocks_give_the_conditions_that_generation_reads() -> None:
     )
     read = ConditionReader(model, tiny_tokenizer()).read(window)
     with torch.no_grad():
-        trained = model.bridge.fuse(read_blocks(model, batch()))
+        trained = model.bridge.fuse(read_blocks(model, batch(context)))
     for index in (0, 1):
         assert torch.allclose(read[index].tokens_BSD, trained.clip(index).tokens_BSD, atol=1e-5)
 
@@ -79,6 +86,16 @@ def test_only_the_wanted_losses_are_computed_from_what_they_need() -> None:
     assert set(objective(model)(made, generator)) == ALL
     without_text = {name: value for name, value in made.items() if not name.startswith("text_")}
     assert set(objective(model, frozenset({"semantic"}))(without_text, generator)) == {"semantic"}
+
+
+def test_semantic_tokens_learn_the_text_features_times_their_scale() -> None:
+    config = tiny_config()
+    scaled = replace(config, bridge=replace(config.bridge, feature_scale=10.0))
+    model, made = tiny_model(config=scaled), story_batch()
+    with torch.no_grad():
+        made["semantic_XSD"] = read_blocks(model, made).semantic_BSD / 10.0
+        losses = objective(model, frozenset({"semantic"}))(made, torch.Generator())
+    assert losses["semantic"] < 1e-9
 
 
 def test_the_terms_of_the_reasoning_loss_are_means_over_their_own_tokens() -> None:
@@ -118,6 +135,22 @@ def test_the_residual_head_learns_from_the_flow_loss_alone() -> None:
     losses = objective(model)(story_batch(), torch.Generator().manual_seed(1))
     (losses["semantic"] + losses["text"]).backward()
     assert model.get_parameter("bridge.residual_head.0.weight").grad is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_as_many_conditions_are_left_out_as_the_stage_says(share: float) -> None:
+    latents_XTC = torch.zeros(4000, 1, 1)
+    objective = FlowObjective(tiny_model(), null_share=share)
+    drawn = flow_draws(objective, latents_XTC, torch.Generator().manual_seed(0))
+    assert drawn.is_null_B.float().mean().item() == pytest.approx(share, abs=0.02)
+
+
+def test_a_condition_that_is_left_out_gives_way_to_the_null_condition() -> None:
+    model, made = tiny_model(), story_batch()
+    left_out = replace(objective(model), null_share=1.0)(made, torch.Generator().manual_seed(1))
+    left_out["flow"].backward()
+    assert model.bridge.null_condition.grad.abs().sum() > 0
+    assert model.get_parameter("bridge.residual_head.0.weight").grad.abs().sum() == 0
 
 
 def test_frames_outside_a_clip_do_not_change_its_flow_loss() -> None:

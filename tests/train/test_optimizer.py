@@ -31,6 +31,14 @@ def test_groups_have_their_own_rates_and_vectors_do_not_decay() -> None:
     assert found[0.125, 0.1] == [other.weight]
 
 
+def test_moments_decay_as_the_stage_says() -> None:
+    line = nn.Linear(2, 3)
+    optimizer = build_optimizer(
+        {"line": dict(line.named_parameters())}, OptimConfig(betas=(0.5, 0.75))
+    )
+    assert {options["betas"] for options in optimizer.param_groups} == {(0.5, 0.75)}
+
+
 def test_nothing_to_train_is_refused() -> None:
     with pytest.raises(TrainingError, match="nothing to train"):
         build_optimizer({"none": {}}, OptimConfig())

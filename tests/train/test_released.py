@@ -87,6 +87,8 @@ def test_dividing_twice_scales_the_tokens_once_more():
         tokens.append(objective.tokens(made, objective.hidden_states(made)))
     assert_close(tokens[1].semantic_BSD, tokens[0].semantic_BSD / 10)
     assert_close(tokens[1].residual_BRD, tokens[0].residual_BRD / 10)
+    asked = ReleasedObjective(model_of(once), divides="twice")
+    assert_close(asked.tokens(made, asked.hidden_states(made)).semantic_BSD, tokens[1].semantic_BSD)
 
 
 def heard_batch() -> dict[str, torch.Tensor]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from audiostory.errors import CheckpointError, OutputError
-from audiostory.train.run_folder import Run, differences
+from audiostory.errors import CheckpointError, OutputError, TrainingError
+from audiostory.train.recipes.catalogue import STAGES
+from audiostory.train.run_folder import Run, described, differences
+from tests.disk import disk_full
 from tests.train.tiny_run import ALONE, STAGE
 
 STATE = {"model/w": torch.arange(6.0).view(2, 3), "step": torch.tensor(7)}
@@ -39,6 +43,25 @@ def test_a_new_checkpoint_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     run(tmp_path).save(9, {**STATE, "model/w": torch.ones(2, 3)})
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-000000009"]
     assert torch.equal(read(tmp_path), torch.ones(2, 3))
+
+
+def test_a_checkpoint_of_the_same_step_is_never_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path).save(7, STATE)
+    rename, kept = Path.rename, []
+
+    def watched(path: Path, target: Path) -> Path:
+        moved = rename(path, target)
+        kept.append(read(tmp_path)[0, 1].item())
+        return moved
+
+    monkeypatch.setattr(Path, "rename", watched)
+    run(tmp_path).save(7, {**STATE, "model/w": torch.full((2, 3), 5.0)})
+    assert kept[0] == 1
+    assert kept[-1] in {1, 5}
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000007"]
+    assert read(tmp_path)[0, 1] == 5
 
 
 def test_a_half_written_checkpoint_is_none(tmp_path: Path) -> None:
@@ -84,11 +107,41 @@ def test_numbers_of_undone_steps_are_forgotten(tmp_path: Path) -> None:
     assert own.rows() == [{"step": 1, "total": 0.5}, {"step": 2, "total": 0.5}]
 
 
+def test_a_run_that_cannot_be_noted_is_told_and_keeps_its_numbers(tmp_path: Path) -> None:
+    own = run(tmp_path)
+    own.log({"step": 1})
+    with disk_full(), pytest.raises(OutputError, match=r"stage\.json: .*make room"):
+        own.begin(1)
+    assert own.rows() == [{"step": 1}]
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
 def test_numbers_that_cannot_be_written_are_told(tmp_path: Path) -> None:
     own = run(tmp_path)
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         own.log({"step": 1})
+
+
+def test_a_checkpoint_from_before_null_shares_was_made_with_a_tenth(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    (about,) = tmp_path.glob("checkpoint-*/about.json")
+    kept = json.loads(about.read_text())
+    del kept["stage"]["null_share"]
+    about.write_text(json.dumps(kept))
+    assert run(tmp_path).about()["step"] == 7
+    other = Run(tmp_path, replace(STAGE, null_share=0.0), ALONE)
+    with pytest.raises(TrainingError, match=r"null_share is 0\.1 there and 0\.0 here"):
+        other.about()
+
+
+@pytest.mark.parametrize("name", sorted(STAGES))
+def test_recipes_from_before_null_shares_are_what_they_were(name: str) -> None:
+    noted = described(STAGES[name])
+    del noted["null_share"]
+    told = differences(noted, described(STAGES[name]))
+    is_another = name.startswith(("paper-", "release/detokenizer"))
+    assert told == (["null_share is 0.1 there and 0.0 here"] if is_another else [])
 
 
 def test_differences_name_the_fields() -> None:
@@ -98,3 +151,9 @@ def test_differences_name_the_fields() -> None:
         "optim.decay is 2 there and None here",
         "optim.rate is 1 there and 2 here",
     ]
+
+
+def test_where_a_value_comes_from_may_be_told_in_other_words(tmp_path: Path) -> None:
+    run(tmp_path).save(7, STATE)
+    retold = replace(STAGE, cited={"steps": "Sec. 5.1"})
+    assert Run(tmp_path, retold, ALONE).about()["step"] == 7

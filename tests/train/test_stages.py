@@ -38,6 +38,22 @@ def test_a_run_without_end_is_refused() -> None:
         replace(STAGE, steps=0)
 
 
+def test_an_objective_that_leaves_no_condition_out_takes_no_share_of_them() -> None:
+    with pytest.raises(ConfigError, match="'preference' leaves no condition out"):
+        replace(STAGES["nano/crpo"], null_share=0.1)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_null_conditions_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="null_share"):
+        replace(STAGE, null_share=share)
+
+
+def test_a_division_that_the_objective_does_not_heed_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'text' divides as the model does"):
+        replace(STAGE, training_divides="twice")
+
+
 def test_epochs_become_steps_by_the_data_and_given_steps_stay() -> None:
     long = replace(STAGE, steps=0, epochs=3, batch_size=4)
     assert long.lasting(10).steps == 8  # 30 samples, 4 a step

@@ -210,7 +210,10 @@ def test_a_full_disk_keeps_the_run_at_its_last_checkpoint(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    def begin(step: int) -> None:
+        monkeypatch.setattr(os, "fsync", full)
+
+    monkeypatch.setattr(run.run, "begin", begin)
     with pytest.raises(
         OutputError, match="No space left on device; .*000000001 is whole.*make room"
     ):
@@ -252,3 +255,69 @@ def test_worker_processes_change_no_number(tmp_path: Path) -> None:
     alone.train()
     helped.train()
     assert torch.equal(weights(alone), weights(helped))
+
+
+def test_a_finished_run_that_is_given_again_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer(tmp_path).train()
+    again = trainer(tmp_path)
+    assert again.resume()
+    monkeypatch.setattr(Run, "save", lambda *_: pytest.fail("written again"))
+    again.train()
+    assert again.step == STAGE.steps
+
+
+def test_a_step_moves_weights_at_the_rate_of_its_time(tmp_path: Path) -> None:
+    run = trainer(tmp_path, replace(STAGE, optim=replace(STAGE.optim, warmup_steps=5)))
+    bias = run.parameters["bias"]
+    before = bias.detach().clone()
+    told = run.train_step(run.batch_at(0))
+    assert told["rate"] == pytest.approx(1 / 5)
+    assert (bias - before).abs().item() == pytest.approx(0.05 / 5, rel=1e-4)  # AdamW's first step
+
+
+def test_chance_is_drawn_anew_at_every_step_and_alike_at_the_same_one(tmp_path: Path) -> None:
+    def drawn(folder: Path) -> list[tuple[float, float]]:
+        run, draws = trainer(folder), []
+        compute = run.compute_losses
+
+        def recorded(batch, generator):
+            noise, dropout = torch.rand(1, generator=generator), torch.rand(1)
+            draws.append((noise.item(), dropout.item()))
+            return compute(batch, generator)
+
+        run.losses_of.compute_losses = recorded
+        for _ in range(3):
+            run.train_step(run.batch_at(0))
+        return draws
+
+    noise, dropout = zip(*drawn(tmp_path / "a"), strict=True)
+    assert len(set(noise)) == 3
+    assert len(set(dropout)) == 3
+    assert drawn(tmp_path / "b") == list(zip(noise, dropout, strict=True))
+
+
+def test_the_average_follows_closely_at_first_and_then_ever_less(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    expected = weights(run)
+    for step in range(1, 7):
+        run.train_step(run.batch_at(step))
+        expected = expected.lerp(weights(run), 1 - (1 + step) / (10 + step))
+    averaged = torch.cat([value.flatten() for value in run.averaged.values.values()])
+    torch.testing.assert_close(averaged, expected)
+
+
+def test_gradients_are_scaled_down_to_the_stage_s_norm_and_never_up(tmp_path: Path) -> None:
+    limited = replace(STAGE, optim=replace(STAGE.optim, max_grad_norm=0.25))
+    run, free = trainer(tmp_path / "a", limited), trainer(tmp_path / "b")
+    free.stage = replace(STAGE, optim=replace(STAGE.optim, max_grad_norm=1e6))
+    told, untold = run.train_step(run.batch_at(0)), free.train_step(free.batch_at(0))
+    assert told["norm"] == untold["norm"] > 1
+    share = 1 - STAGE.optim.betas[0]
+    for trained, norm in ((run, 0.25), (free, untold["norm"])):
+        moments = [
+            trained.optimizer.state[value]["exp_avg"] for value in trained.groups["line"].values()
+        ]
+        found = torch.cat([moment.flatten() for moment in moments]).norm() / share
+        assert found.item() == pytest.approx(norm, rel=1e-3)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audiostory.audio.waveform import Waveform
 from audiostory.curate.compose import compose_stories
-from audiostory.data.blocks import collate, lone_story, packed
+from audiostory.data.blocks import HEAD, BridgeContext, collate, lone_story, packed
+from audiostory.data.sounds import SoundSampler
 from audiostory.data.stories import IGNORED
-from audiostory.errors import CheckpointError, TrainingError
+from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.generate.answering import Answerer
 from audiostory.models.audiostory import AudioStoryConfig
 from audiostory.models.llm import LoraSettings
-from audiostory.models.model_folder import from_pretrained, save_pretrained
+from audiostory.models.model_folder import Pretrained, from_pretrained, save_pretrained
 from audiostory.story.tokens import SpecialTokens
 from audiostory.train import materials as materials_module
 from audiostory.train.execution import Execution
@@ -34,13 +36,16 @@ from audiostory.train.recipes.catalogue import stage
 from audiostory.train.recipes.nano import NANO
 from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import Trainer
-from audiostory.train.workbench import Workbench
+from audiostory.train.workbench import Workbench, check_beginning
 from tests.data.corpus import write_corpus
 from tests.data.sets.files import write_text
 from tests.data.understanding.files import write_clips
+from tests.disk import disk_full
 from tests.released_folder import write_tangoflux
 from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 
+FITTED = vars(Materials)["teacher"]
+"""The teacher that the corpus is read for, where others take ``Teacher``."""
 COURSE = tuple(
     stage.name for stage in NANO.stages if stage.size is None and stage.data != "preference_pairs"
 )
@@ -120,6 +125,13 @@ def test_a_stage_trains_its_groups_and_nothing_else(paths: Paths) -> None:
     assert all(name.startswith("codec.") for name in changed)
 
 
+@pytest.mark.parametrize("context", ["clip", "sequence"])
+def test_stories_are_packed_as_the_model_reads_them(paths: Paths, context: BridgeContext) -> None:
+    made = Workbench(replace(tiny_config(), bridge_context=context), paths)
+    segments_BL = made.batches(short("nano/stage1-stories"))(0)["segments_BL"]
+    assert bool(segments_BL.max() == HEAD) is (context == "sequence")
+
+
 def test_the_dit_gets_used_to_what_the_bridge_says_of_each_wording(paths: Paths) -> None:
     made = bench(paths)
     materials = made.materials
@@ -146,6 +158,23 @@ def test_whoever_runs_first_fits_the_encoder(paths: Paths, name: str) -> None:
     assert not torch.equal(fitted, torch.eye(*fitted.shape))
 
 
+class Remembering(Reaching):
+    """What a run's averages and its last weights are when it ends."""
+
+    def finished(self, trainer: Trainer) -> None:
+        self.averages = {name: value.clone() for name, value in trainer.averaged.values.items()}
+        self.last = {name: value.detach().clone() for name, value in trainer.parameters.items()}
+
+
+def test_a_run_leaves_its_averages_not_its_last_weights(paths: Paths) -> None:
+    ended = Remembering()
+    weights = bench(paths).train(short("nano/codec"), watchers=[ended])
+    assert weights is not None
+    kept = load_file(weights)
+    assert all(torch.equal(kept[name], value) for name, value in ended.averages.items())
+    assert not any(torch.equal(kept[name], value) for name, value in ended.last.items())
+
+
 def test_the_codec_learns_from_the_fitted_encoder(paths: Paths) -> None:
     made = bench(paths)
     weights = made.train(short("nano/codec"))
@@ -164,6 +193,51 @@ def test_a_run_in_two_parts_gives_the_weights_of_one(paths: Paths) -> None:
     assert halves.train(short("nano/dit", 4), execution=Execution(stop_after_s=0.0)) is None
     assert bench(paths).train(short("nano/dit", 4)) == whole
     assert whole.read_bytes() == expected
+
+
+def test_weights_that_find_no_room_are_written_when_the_command_is_given_again(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = bench(replace(paths, runs=paths.runs / "roomy")).train(short("nano/codec"))
+    made = bench(paths)
+    keep = made.keep
+
+    def keep_on_a_full_disk(stage: StageConfig, trainer: Trainer) -> Path:
+        with disk_full():
+            return keep(stage, trainer)
+
+    monkeypatch.setattr(made, "keep", keep_on_a_full_disk)
+    with pytest.raises(OutputError, match=r"weights\.safetensors: .*give the same command again"):
+        made.train(short("nano/codec"))
+    assert not list(paths.run("nano/codec").glob("*weights*"))
+    weights = bench(paths).train(short("nano/codec"))
+    assert weights is not None
+    assert expected is not None
+    assert weights.read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda materials: materials.codec,
+        lambda materials: materials.tokenizer,
+        lambda materials: materials.adopt(Pretrained(tiny_model(), tiny_tokenizer())),
+        lambda materials: FITTED.func(materials),
+    ],
+    ids=["encoder", "tokenizer", "adopted", "teacher"],
+)
+def test_what_is_made_once_is_whole_or_not_there(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, make: Callable[[Materials], object]
+) -> None:
+    monkeypatch.setattr(Materials, "text_encoder", SimpleNamespace(width=24))
+    monkeypatch.setattr(materials_module.PooledSpans, "fit", lambda target, texts: None)
+    materials = bench(paths).materials
+    assert materials.waveforms  # cached before the disk is full
+    with disk_full(), pytest.raises(OutputError, match="cannot write .*: .*make room"):
+        make(materials)
+    assert [path for path in paths.runs.rglob("*") if path.is_file()] == [
+        *paths.cache.glob("waveforms-*.safetensors")
+    ]
 
 
 def test_a_stage_whose_start_is_missing_says_what_to_run(paths: Paths) -> None:
@@ -214,6 +288,30 @@ def test_a_tangoflux_of_another_size_is_refused_before_training(paths: Paths) ->
     with pytest.raises(CheckpointError, match="the DiT of .* does not fit"):
         bench(paths).train(short("nano/dit"), tangoflux=folder)
     assert not (paths.runs / "dit" / "weights.safetensors").exists()
+
+
+def test_tangoflux_overwrites_no_dit_that_has_learned(paths: Paths, tmp_path: Path) -> None:
+    folder = write_tangoflux(tmp_path / "TangoFlux")
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "model")
+    whole = short("nano/stage1-whole")
+    with pytest.raises(TrainingError, match="overwrite the DiT of .*model: give it, or --from"):
+        check_beginning(whole, tiny_config(), paths, start=tmp_path / "model", tangoflux=folder)
+    for name, part in (("stage1-stories", "llm.x"), ("stage1-bridged", "dit.x")):
+        (paths.runs / name).mkdir(parents=True)
+        save_file({part: torch.zeros(1)}, paths.runs / name / "weights.safetensors")
+    with pytest.raises(TrainingError, match="that 'nano/stage1-bridged' has trained"):
+        bench(paths).train(whole, tangoflux=folder)
+    fresh = replace(whole, starts_from=("nano/stage1-stories",))
+    check_beginning(fresh, tiny_config(), paths, tangoflux=folder)
+
+
+def test_a_foundation_of_other_sizes_is_refused(paths: Paths, tmp_path: Path) -> None:
+    save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "foundation")
+    given = replace(paths, foundation=tmp_path / "foundation")
+    larger = replace(tiny_config(), name="larger", llm=replace(tiny_config().llm, num_layers=3))
+    with pytest.raises(TrainingError, match="holds a 'tiny' of other sizes than 'larger'"):
+        check_beginning(short("paper-main/stage1-warm"), larger, given)
+    check_beginning(short("paper-main/stage1-warm"), tiny_config(), given)
 
 
 @pytest.fixture
@@ -343,6 +441,17 @@ def test_a_run_of_two_kinds_in_two_parts_gives_the_weights_of_one(hearing: Paths
     assert Workbench(config, hearing).train(both) == whole
     assert whole.read_bytes() == expected
     assert [row.keys() for row in rows_of(hearing, both.name)] == kinds
+
+
+def test_questions_are_asked_about_the_recordings_that_the_sampler_draws(
+    hearing: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, mixed = Workbench(hearing_config(), hearing), short("nano/stage2")
+    monkeypatch.setattr(SoundSampler, "draw", lambda sampler, generator: 2)
+    batch = made.batches(mixed.learning_from(mixed.mixed[0]))(0)
+    sound_VPE = made.materials.heard[2]
+    count = int(batch["rows_V"].max()) + 1
+    assert torch.equal(batch["heard_VPE"], sound_VPE.repeat(count, 1, 1))
 
 
 def hearing_config() -> AudioStoryConfig:

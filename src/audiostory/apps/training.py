@@ -225,7 +225,7 @@ def train(  # noqa: PLR0913 - one parameter per option
         from audiostory.train.recipes.catalogue import recipe_of
         from audiostory.train.recipes.catalogue import stage as stage_called
         from audiostory.train.sources import check_ready
-        from audiostory.train.workbench import Workbench
+        from audiostory.train.workbench import Workbench, check_beginning
 
         console = screen()
         handler = RichHandler(logging.INFO, console, show_level=False, show_path=False)
@@ -252,6 +252,7 @@ def train(  # noqa: PLR0913 - one parameter per option
             pairs=pairs,
         )
         check_ready(stage, config, paths, has_start=begun is not None)
+        check_beginning(stage, config, paths, start=begun, tangoflux=tangoflux)
         if prepare:
             bench = Workbench(config, paths)
             count = bench.prepare(stage, device=device, start=begun, tangoflux=tangoflux)
@@ -299,11 +300,13 @@ def export(
 
         from audiostory.train.paths import Paths
         from audiostory.train.recipes.catalogue import recipe_of
-        from audiostory.train.workbench import Workbench
+        from audiostory.train.workbench import Workbench, check_sizes
 
         dtype, recipe = torch.float16 if half else torch.float32, recipe_of(stage_names[0])
         begun = None if start is None else resolve_model(start)
         config = config_for(stage_names, size, begun)
+        if begun is not None:
+            check_sizes(begun, config)  # before a model of that size takes memory
         bench = Workbench(config, Paths(runs=runs or runs_of(recipe)))
         bench.export(output, stages=stage_names, dtype=dtype, start=begun)
         typer.echo(str(output))
@@ -326,23 +329,16 @@ def config_for(
 
     Raises:
         CheckpointError: if there is no model folder of ours.
-        ConfigError: for a size there is none of, or that the model does not have.
+        ConfigError: for a size there is none of.
     """
-    from audiostory.errors import ConfigError
     from audiostory.models.model_folder import read_config
     from audiostory.train.recipes.catalogue import size_of
 
     meant = config_of(size or size_of(*stage_names))
-    if begun is None:
+    if size is not None or begun is None:
         return meant
     own = replace(read_config(begun), preferred_by=())  # no size; a run remembers it itself
-    if own == meant or replace(meant, name=own.name, audio_encoder=None) == own:
-        return meant
-    if size is not None:
-        raise ConfigError(
-            f"{begun} holds a '{own.name}' of other sizes than {size}: leave --size out"
-        )
-    return own
+    return meant if replace(meant, name=own.name, audio_encoder=None) == own else own
 
 
 def is_foundation(folder: Path) -> bool:

@@ -304,8 +304,15 @@ def _write_all(waveform: Waveform, partial: Path, kind: FileKind, subtype: str) 
 
 
 @contextmanager
-def atomic_output(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_output(
+    path: Path, *, overwrite: bool, way_out: str = "choose an existing, writable folder with room"
+) -> Iterator[Path]:
     """A new empty file beside ``path`` to write to; it becomes ``path`` when the block succeeds.
+
+    Args:
+        path: where the file goes.
+        overwrite: whether a file that is there may be replaced.
+        way_out: what to do where it cannot be written.
 
     Raises:
         OutputError: if ``path`` exists and may not be replaced, or anything in the block or in
@@ -324,9 +331,7 @@ def atomic_output(path: Path, *, overwrite: bool) -> Iterator[Path]:
             partial.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {path}: {reason}; choose an existing, writable folder with room"
-        ) from error
+        raise OutputError(f"cannot write {path}: {reason}; {way_out}") from error
 
 
 def _refuse_existing(path: Path, *, overwrite: bool) -> None:

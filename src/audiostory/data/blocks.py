@@ -1,8 +1,9 @@
-"""Batches of bridge blocks: a story's clips, each read after the prompt and storyline alone.
+"""Batches of bridge blocks: a story's clips, each read after what generation reads before it.
 
-What training sees here is what generation reads in clip context (``generate/conditions.py``): the
-head of a story once, then every clip's block as if it were the only one. The blocks of one story
-share a sequence; segment numbers say who may attend to whom, and positions restart at each block.
+What that is, is the model's ``bridge_context`` (``generate/conditions.py``). In clip context it is
+the head of a story: it comes once, then every clip's block as if it were the only one; segment
+numbers say who may attend to whom, and positions restart at each block. In sequence context (Eq. 1)
+it is all that was told before, and a story is one text.
 
 Shapes: ``B`` stories, ``L`` tokens, ``X`` clips of all stories, ``T`` latent frames, ``C`` latent
 channels.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -36,6 +38,8 @@ HEAD = 0
 """Segment of the prompt and the storyline, which every block sees."""
 PADDING = -1
 """Segment of padded positions, which nothing else sees."""
+BridgeContext = Literal["sequence", "clip"]
+"""What a block sees (``AudioStoryConfig.bridge_context``)."""
 Teacher = Callable[[Sequence[str]], Tensor]
 
 
@@ -51,9 +55,20 @@ class Packed:
 
 
 def packed(
-    row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens, *, num_heard: int = 0
+    row: StoryRow,
+    tokenizer: StoryTokenizer,
+    tokens: SpecialTokens,
+    *,
+    num_heard: int = 0,
+    context: BridgeContext = "clip",
 ) -> Packed:
-    """A story's head, with so many tokens of sounds heard, then each clip with its bridge block."""
+    """A story's head, with so many tokens of sounds heard, then each clip with its bridge block.
+
+    In the context ``sequence`` all of it is one text (Eq. 1): every block sees what is before it.
+    A story of one clip gives the same bridge tokens in both.
+    """
+    if context == "sequence":
+        return in_sequence(row, tokenizer, tokens, num_heard=num_heard)
     ids = tokenizer.encode(prompt_of(row, num_heard=num_heard))
     segments, positions = [HEAD] * len(ids), list(range(len(ids)))
     block_starts: list[int] = []
@@ -72,6 +87,19 @@ def packed(
         positions += range(offset, offset + len(piece))
         offset += len(piece)
     return Packed(ids, segments, positions, block_starts)
+
+
+def in_sequence(
+    row: StoryRow, tokenizer: StoryTokenizer, tokens: SpecialTokens, *, num_heard: int = 0
+) -> Packed:
+    """A story as one text, whose blocks see everything before them: all of it is head."""
+    ids = tokenizer.encode(prompt_of(row, num_heard=num_heard))
+    block_starts: list[int] = []
+    for slot, text in slots_of(story_of(row), tokens):
+        if isinstance(slot, Fixed) and text == tokens.bridge_block():
+            block_starts.append(len(ids))
+        ids += tokenizer.encode(text)
+    return Packed(ids, [HEAD] * len(ids), list(range(len(ids))), block_starts)
 
 
 def lone_story(caption: str, duration_s: float) -> StoryRow:
@@ -176,13 +204,17 @@ class StoryClips:
     """Frames of one clip that are trained on at most; of a longer one a random part."""
     has_deviation: bool = False
     """Whether ``latents`` holds means and deviations, to be drawn from."""
+    context: BridgeContext = "clip"
+    """What a block sees."""
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """A packed batch with targets, and other stories as text."""
         generator = step_generator(self.seed, step)
         chosen = self.stories.draw_alike(self.batch_size, generator)
         rows = [self.stories[index] for index in chosen]
-        batch = collate([packed(row, self.tokenizer, self.tokens) for row in rows])
+        batch = collate(
+            [packed(row, self.tokenizer, self.tokens, context=self.context) for row in rows]
+        )
         batch["semantic_XSD"] = self.targets(rows)
         batch |= as_text(self.told.batch_at(step))
         if self.latents is not None:

@@ -6,18 +6,24 @@ changed corpus, codec or text encoder makes a new file instead of reading a stal
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from audiostory.errors import CorpusError
+from audiostory.audio.waveform import atomic_output
+from audiostory.errors import CorpusError, OutputError
+
+WAY_OUT = "make room and give the same command again"
+"""What to do where a disk is full: whatever was made before is kept."""
 
 PART = 1024
 """Arrays that share a file where there are several."""
@@ -84,15 +90,56 @@ def key_of_tensors(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, if they are not there.
+
+    Raises:
+        OutputError: if that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"cannot make the folder {folder}: {error.strerror}; {WAY_OUT}"
+        raise OutputError(told) from error
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A file to write to, which becomes ``path`` once it is whole; folders are made.
+
+    Raises:
+        OutputError: if it cannot be written; what was at ``path`` is kept, and nothing else left.
+    """
+    make_folder(path.parent)
+    with atomic_output(path, overwrite=True, way_out=WAY_OUT) as partial:
+        yield partial
+
+
+def write_tensors(
+    tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises:
+        OutputError: as ``written``.
+    """
+    with written(path) as partial:
+        try:
+            save_file(dict(tensors), partial, metadata=dict(metadata) if metadata else None)
+        except SafetensorError as error:
+            raise OSError(errno.EIO, f"{error}") from error
+
+
 def cached(folder: Path, name: str, key: str, make: Callable[[], Ragged]) -> Ragged:
-    """The arrays stored under ``name`` and ``key``, made and stored first where absent."""
+    """The arrays stored under ``name`` and ``key``, made and stored first where absent.
+
+    Raises:
+        OutputError: if they cannot be stored.
+    """
     path = folder / f"{name}-{key}.safetensors"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         made = make()
-        temporary = path.with_suffix(".partial")
-        save_file({"values": made.values.contiguous(), "starts": made.starts}, temporary)
-        temporary.replace(path)
+        write_tensors({"values": made.values.contiguous(), "starts": made.starts}, path)
     with safe_open(path, "pt") as file:
         return Ragged(file.get_tensor("values"), file.get_tensor("starts"))
 

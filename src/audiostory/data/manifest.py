@@ -128,6 +128,12 @@ class StoryRow:
     layers: tuple[tuple[Layer, ...], ...] = ()
     """Layers per event; an empty tuple for stories told in words only."""
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The corpus' files that sound in it."""
+        layers = [layer for event in self.layers for layer in event]
+        return frozenset(layer.file for layer in [*layers, *([self.bed] if self.bed else [])])
+
     def __post_init__(self) -> None:
         """Refuse rows whose parts do not fit together."""
         if len(self.captions) != len(self.events):

@@ -17,7 +17,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from audiostory.data.cache import Parts, Ragged, cached, key_of, pack
+from audiostory.data.cache import Parts, Ragged, cached, key_of, pack, sha256_of
 from audiostory.data.manifest import SoundRow, read_sounds
 from audiostory.errors import CorpusError
 
@@ -50,8 +50,19 @@ def load_rows(corpus: Path, *, split: str, share_alike: bool = False) -> list[So
     return rows
 
 
-def load_waveforms(corpus: Path, rows: Sequence[SoundRow], cache: Path) -> Ragged:
-    """The clips' samples as 16-bit whole numbers, mono, decoded once."""
+def contents_of(corpus: Path, rows: Sequence[SoundRow]) -> list[str]:
+    """Of each clip, a name that changes with its sound.
+
+    Raises:
+        CorpusError: naming a file that cannot be read.
+    """
+    return [sha256_of(corpus / row.file) for row in rows]
+
+
+def load_waveforms(
+    corpus: Path, rows: Sequence[SoundRow], cache: Path, *, contents: Sequence[str]
+) -> Ragged:
+    """The clips' samples as 16-bit whole numbers, mono, decoded once for each ``contents_of``."""
 
     def decode() -> Ragged:
         return pack(
@@ -62,7 +73,7 @@ def load_waveforms(corpus: Path, rows: Sequence[SoundRow], cache: Path) -> Ragge
             for row in rows
         )
 
-    return cached(cache, "waveforms", key_of([[row.file, row.seconds] for row in rows]), decode)
+    return cached(cache, "waveforms", key_of(list(contents)), decode)
 
 
 class SoundSampler:

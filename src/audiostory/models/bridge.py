@@ -234,9 +234,14 @@ class Bridge(nn.Module):
             self.semantic_head(hidden_semantic_BSH), self.residual_head(hidden_residual_BRH)
         )
 
-    def for_training(self, tokens: BridgeTokens) -> BridgeTokens:
-        """The tokens that training supervises and fuses, as ``training_divides`` names them."""
-        return self._divided(tokens, self.config.training_divides)
+    def for_training(self, tokens: BridgeTokens, divides: str | None = None) -> BridgeTokens:
+        """The tokens that training supervises and fuses, as ``training_divides`` names them.
+
+        Args:
+            tokens: as ``read`` gives them.
+            divides: "once" or "twice", instead of the configured one.
+        """
+        return self._divided(tokens, divides or self.config.training_divides)
 
     def for_generation(self, tokens: BridgeTokens) -> BridgeTokens:
         """The tokens that generation fuses, as ``generation_divides`` names them."""

@@ -14,12 +14,21 @@ from itertools import accumulate, cycle
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from audiostory.data.blocks import Teacher, collate, lone_story, packed
-from audiostory.data.cache import Parts, Ragged, cached, key_of, key_of_tensors, pack
+from audiostory.data.cache import (
+    Parts,
+    Ragged,
+    cached,
+    key_of,
+    key_of_tensors,
+    pack,
+    write_tensors,
+    written,
+)
 from audiostory.data.latents import clip_latents, event_latents
 from audiostory.data.manifest import SoundRow
 from audiostory.data.preferences import PreferencePairs
@@ -27,6 +36,7 @@ from audiostory.data.sounds import (
     SIXTEEN_BIT,
     SoundSampler,
     check_lengths,
+    contents_of,
     encode_all,
     load_rows,
     load_waveforms,
@@ -107,11 +117,10 @@ class Materials:
         known = load_file(encoder) if encoder.exists() else tensors
         if tensors and any(not torch.equal(known[name], value) for name, value in tensors.items()):
             raise TrainingError(f"{encoder} is another encoder: use a fresh --runs folder")
-        self.paths.runs.mkdir(parents=True, exist_ok=True)
-        vocabulary.write_text(given.tokenizer.to_str())
+        with written(vocabulary) as partial:
+            partial.write_text(given.tokenizer.to_str())
         if tensors:
-            encoder.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, encoder)
+            write_tensors(tensors, encoder)
 
     @property
     def encoder_path(self) -> Path:
@@ -124,9 +133,15 @@ class Materials:
         return load_rows(self.paths.need("corpus"), split="train")
 
     @cached_property
+    def contents(self) -> list[str]:
+        """Of each clip, a name that changes with its sound."""
+        return contents_of(self.paths.need("corpus"), self.rows)
+
+    @cached_property
     def waveforms(self) -> Ragged:
         """The clips, decoded."""
-        waveforms = load_waveforms(self.paths.need("corpus"), self.rows, self.paths.cache)
+        corpus, cache = self.paths.need("corpus"), self.paths.cache
+        waveforms = load_waveforms(corpus, self.rows, cache, contents=self.contents)
         check_lengths(self.rows, waveforms, self.model.codec.sample_rate_hz)
         return waveforms
 
@@ -152,8 +167,8 @@ class Materials:
         if not path.exists():
             share_C = codec.fit(self.example_patches(codec))
             log.info("%d axes keep %.4f of the variance", len(share_C), float(share_C.sum()))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({f"codec.{name}": value for name, value in encoder_of(codec).items()}, path)
+            fitted = {f"codec.{name}": value for name, value in encoder_of(codec).items()}
+            write_tensors(fitted, path)
         self.model.load_state_dict(load_file(path), strict=False)
         return codec
 
@@ -179,7 +194,7 @@ class Materials:
     def latents(self) -> Ragged | Parts:
         """Latents of every clip, or what they are drawn from (``Autoencoder.posterior``)."""
         if isinstance(self.codec, NanoCodec):
-            key = key_of(self.codec_key, [row.file for row in self.rows])
+            key = key_of(self.codec_key, self.contents)
             return encode_all(self.waveforms, self.codec.encode, self.paths.cache, key=key)
         with self.moved(self.codec):
             return clip_latents(
@@ -188,6 +203,7 @@ class Materials:
                 self.codec,
                 self.paths.cache,
                 key=self.codec_key,
+                contents=self.contents,
             )
 
     @cached_property
@@ -276,7 +292,7 @@ class Materials:
             path = self.paths.runs / "teacher.safetensors"
             if not path.exists():
                 target.fit(self.texts)
-                save_file({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
+                write_tensors({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
             target.load_state_dict(load_file(path), strict=False)
         return target
 
@@ -286,7 +302,7 @@ class Materials:
         Raises:
             TrainingError: saying what differs.
         """
-        folder, config = self.paths.need("teacher"), self.model.config.bridge
+        folder, config = self.paths.teacher, self.model.config.bridge
         if target.width != config.width:
             raise TrainingError(
                 f"the teacher in {folder} is {target.width} wide, the bridge {config.width}: give "
@@ -388,8 +404,8 @@ class Materials:
                 config.llm.vocab_size,
                 ["<|endoftext|>", *config.markers],
             )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(learned.to_str())
+            with written(path) as partial:
+                partial.write_text(learned.to_str())
         return StoryTokenizer.from_file(path)
 
     def tokenizer_texts(self) -> Sequence[str]:

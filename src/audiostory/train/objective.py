@@ -70,7 +70,7 @@ class FlowObjective:
     model: AudioStoryModel
     noise_levels: str | None = None
     """How t of Eq. 5 is drawn; None is the model's own way."""
-    null_share: float = 0.1
+    null_share: float = 0.0
     """How often a condition is replaced by the null condition, for guidance."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -240,6 +240,8 @@ class StoryObjective:
     ``TOLD`` no story as text."""
     noise_levels: str | None = None
     """How t of Eq. 5 is drawn; None is the model's own way."""
+    null_share: float = 0.0
+    """How often a clip's condition is replaced by the null condition, for guidance."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Of ``semantic`` (Eq. 3), ``token`` (Eq. 6), ``flow`` (Eq. 5) and ``TOLD`` (Eq. 2)."""
@@ -300,7 +302,7 @@ class StoryObjective:
     @property
     def of_clips(self) -> FlowObjective:
         """The flow loss of the clips."""
-        return FlowObjective(self.model, self.noise_levels)
+        return FlowObjective(self.model, self.noise_levels, self.null_share)
 
 
 def told_labels(batch: Batch, loss: str) -> Tensor:

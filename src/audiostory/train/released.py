@@ -42,6 +42,8 @@ class ReleasedObjective:
     model: AudioStoryModel
     noise_levels: str | None = None
     """How t of Eq. 5 is drawn; None is the model's own way."""
+    divides: str | None = None
+    """How often ``feature_scale`` divides on the way to the DiT; None is the model's own way."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """``semantic`` (Eq. 3), ``text`` (Eq. 2) and ``flow`` (Eq. 5)."""
@@ -115,7 +117,7 @@ class ReleasedObjective:
             _marked(hidden_BLH, batch["is_semantic_BL"], config.num_semantic),
             _marked(hidden_BLH, batch["is_residual_BL"], config.num_residual),
         )
-        return self.model.bridge.for_training(read)
+        return self.model.bridge.for_training(read, self.divides)
 
 
 def _marked(hidden_BLH: Tensor, is_marked_BL: Tensor, count: int) -> Tensor:

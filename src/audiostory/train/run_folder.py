@@ -8,6 +8,7 @@ it is whole, and only then the last one goes.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,21 +23,40 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
+from audiostory.data.cache import make_folder, written
 from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.train.distributed import Processes
-from audiostory.train.stages import StageConfig
+from audiostory.train.stages import NEVER_NULL, StageConfig
+
+log = logging.getLogger(__name__)
 
 ABOUT = "about.json"
-"""Of which recipe and step a checkpoint is; written last."""
+"""Of which recipe, origins and step a checkpoint is; written last."""
 METRICS = "metrics.jsonl"
+WORDS = {"cited"}
+"""Fields of a recipe that say something about it and change nothing."""
 
 
 class Run:
-    """A folder with the checkpoints and metrics of one training run."""
+    """A folder with the checkpoints and metrics of one training run.
 
-    def __init__(self, folder: Path, stage: StageConfig, processes: Processes) -> None:
+    Args:
+        folder: made if it is not there.
+        stage: what is run.
+        processes: who runs it.
+        origins: digests of what it begins with and learns from, as ``origins_of`` has them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stage: StageConfig,
+        processes: Processes,
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.stage, self.processes = folder, stage, processes
-        folder.mkdir(parents=True, exist_ok=True)
+        self.origins = dict(origins or {})
+        make_folder(folder)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -63,10 +83,13 @@ class Run:
             with _quiet():
                 state_dict_saver.save(dict(state), storage_writer=FileSystemWriter(partial))
             if self.processes.is_first:
-                about = {"step": step, "stage": described(self.stage)}
+                stage = described(self.stage)
+                about = {"step": step, "stage": stage, "origins": self.origins}
                 (partial / ABOUT).write_text(json.dumps(about, indent=2))
-                if path.exists():
-                    shutil.rmtree(path)
+                if path.exists():  # moved aside, so that one of them is there at any time
+                    aside = self.folder / f"checkpoint-aside-{step:09d}"
+                    shutil.rmtree(aside, ignore_errors=True)
+                    path.rename(aside)
                 partial.rename(path)
                 self._forget_before(path)
         self.processes.wait()
@@ -92,10 +115,10 @@ class Run:
             ) from error
 
     def about(self) -> dict[str, Any]:
-        """The step of the last checkpoint, after making sure that it is of this very recipe.
+        """The step of the last checkpoint, after making sure that it is of this very run.
 
         Raises:
-            TrainingError: naming what differs.
+            TrainingError: naming what differs of the recipe, or of what is learned from.
             CheckpointError: if it is damaged.
         """
         path = self.checkpoint
@@ -108,6 +131,13 @@ class Run:
             raise TrainingError(
                 f"{path} belongs to another recipe or another schedule ({'; '.join(differing)}): "
                 "give what it was begun with, or use a fresh --runs folder"
+            )
+        if "origins" not in about:  # of a version before there were any
+            log.warning("%s does not say what it was begun with: no comparison is made", path)
+        elif changed := _changed(about["origins"], self.origins):
+            raise TrainingError(
+                f"{path} was begun with something else ({'; '.join(changed)}): give what it was "
+                "begun with, or use a fresh --runs folder"
             )
         return about
 
@@ -146,17 +176,20 @@ class Run:
             ) from error
 
     def begin(self, step: int) -> None:
-        """Note the recipe, and forget numbers of steps that a kill undid."""
+        """Note the recipe, and forget numbers of steps that a kill undid.
+
+        Raises:
+            OutputError: if that cannot be written.
+        """
         if not self.processes.is_first:
             return
-        text = json.dumps(described(self.stage), indent=2)
-        (self.folder / "stage.json").write_text(text)
+        with written(self.folder / "stage.json") as partial:
+            partial.write_text(json.dumps(described(self.stage), indent=2))
         path = self.folder / METRICS
         if path.exists():
             kept = [row for row in self.rows() if row["step"] <= step]
-            partial = path.with_suffix(".part")
-            partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
-            partial.replace(path)
+            with written(path) as partial:
+                partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def log(self, row: Mapping[str, float]) -> None:
         """Append one line to ``metrics.jsonl``."""
@@ -182,12 +215,31 @@ def described(stage: StageConfig) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(stage), default=dict))
 
 
+def _changed(kept: Mapping[str, str], given: Mapping[str, str]) -> list[str]:
+    """Which origins are others now, each in words."""
+    return [
+        f"{name}: not given then"
+        if name not in kept
+        else f"{name}: not given now"
+        if name not in given
+        else f"{name}: changed"
+        for name in sorted(kept.keys() | given.keys())
+        if kept.get(name) != given.get(name)
+    ]
+
+
 def differences(kept: object, given: object, name: str = "") -> list[str]:
-    """What of a recipe differs from that of a checkpoint, field by field."""
+    """What of a recipe differs from that of a checkpoint, field by field; words do not count.
+
+    One noted before ``null_share`` was a field had a tenth, where its objective has any.
+    """
     if isinstance(kept, dict) and isinstance(given, dict):
+        if "null_share" in given:
+            before = 0.0 if kept.get("objective") in NEVER_NULL else 0.1
+            kept = {"null_share": before, **kept}
         return [
             line
-            for key in sorted(kept.keys() | given.keys())
+            for key in sorted((kept.keys() | given.keys()) - WORDS)
             for line in differences(kept.get(key), given.get(key), f"{name}.{key}".strip("."))
         ]
     return [] if kept == given else [f"{name} is {kept} there and {given} here"]

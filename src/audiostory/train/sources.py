@@ -18,6 +18,7 @@ from audiostory.data.sounds import SoundLatents, SoundSampler, SoundSegments
 from audiostory.data.stories import StoryTexts
 from audiostory.data.understanding.questions import Questions
 from audiostory.data.understanding.sequences import (
+    NUM_QUESTIONS,
     ContinuedClips,
     RecordingQuestions,
     StoryContinuations,
@@ -68,6 +69,8 @@ class SourceKind:
     """Whether the model needs ears for it."""
     marks: Callable[[Materials], Marks] = lambda _: Marks()
     """What has to be remembered of a run that learnt from it."""
+    is_told: bool = False
+    """Whether its batches hold words, cut by the tokenizer."""
 
     def reads(self, stage: StageConfig) -> list[str]:
         """All fields of ``Paths`` that a stage's batches are made from."""
@@ -158,7 +161,11 @@ def story_texts(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def story_clips(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Bridge blocks with targets; with latents where the stage has a flow loss."""
+    """Bridge blocks with targets; with latents where the stage has a flow loss.
+
+    The stories told as text (L_text, L_reason) are others than those that sound: drawn by seed + 1
+    from all that were composed, and half as many.
+    """
     return whole_stories(materials, stage).batch_at
 
 
@@ -178,6 +185,7 @@ def whole_stories(materials: Materials, stage: StageConfig) -> StoryClips:
         frames_per_s=materials.frames_per_s,
         patch_frames=config.dit.patch_frames,
         max_frames=config.dit.max_frames,
+        context=config.bridge_context,
         has_deviation=has_flow and materials.codec.has_deviation,
     )
 
@@ -197,7 +205,10 @@ def continuation(materials: Materials, stage: StageConfig) -> BatchAt:
 
 
 def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
-    """Questions about recordings, of the corpus or of published lists, and their answers."""
+    """Questions about recordings and their answers, which are the samples.
+
+    The recordings are the corpus' clips, or those of published lists.
+    """
     return RecordingQuestions(
         Questions(materials.heard_rows),
         materials.heard,
@@ -205,13 +216,9 @@ def understanding(materials: Materials, stage: StageConfig) -> BatchAt:
         tokenizer=materials.tokenizer,
         seed=stage.seed,
         batch_size=stage.batch_size,
+        num_questions=stage.num_questions or NUM_QUESTIONS,
         sample=None if materials.paths.questions else SoundSampler(materials.rows).draw,
     ).batch_at
-
-
-def num_recordings(materials: Materials, stage: StageConfig) -> int:
-    """Recordings that questions are asked about."""
-    return len(materials.heard_rows)
 
 
 def preference_pairs(materials: Materials, stage: StageConfig) -> BatchAt:
@@ -237,6 +244,11 @@ def num_clips(materials: Materials, stage: StageConfig) -> int:
     return len(materials.rows)
 
 
+def num_questions(materials: Materials, stage: StageConfig) -> int:
+    """Questions, where each recording is heard once."""
+    return len(materials.heard_rows) * (stage.num_questions or NUM_QUESTIONS)
+
+
 def num_stories(materials: Materials, stage: StageConfig) -> int:
     """Composed stories; for a flow loss, those that sound."""
     return len(materials.sounding if stage.weights.get("flow") else materials.stories)
@@ -250,16 +262,28 @@ def num_continuations(materials: Materials, stage: StageConfig) -> int:
 SOURCES: dict[str, SourceKind] = {
     "sound_segments": SourceKind(sound_segments, num_clips, ("corpus",)),
     "sound_latents": SourceKind(sound_latents, num_clips, ("corpus", "teacher")),
-    "bridged_latents": SourceKind(bridged_latents, num_clips, ("corpus",)),
+    "bridged_latents": SourceKind(bridged_latents, num_clips, ("corpus",), is_told=True),
     "caption_clips": SourceKind(
-        caption_clips, num_clips, ("corpus", "teacher"), dict.fromkeys(TOLD, "stories")
+        caption_clips,
+        num_clips,
+        ("corpus", "teacher"),
+        dict.fromkeys(TOLD, "stories"),
+        is_told=True,
     ),
-    "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher")),
-    "story_texts": SourceKind(story_texts, num_stories, ("stories",)),
-    "story_clips": SourceKind(story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}),
-    "understanding": SourceKind(understanding, num_recordings, ("corpus",), is_heard=True),
+    "released_clips": SourceKind(released_clips, num_clips, ("corpus", "teacher"), is_told=True),
+    "story_texts": SourceKind(story_texts, num_stories, ("stories",), is_told=True),
+    "story_clips": SourceKind(
+        story_clips, num_stories, ("stories", "teacher"), {"flow": "corpus"}, is_told=True
+    ),
+    "understanding": SourceKind(
+        understanding, num_questions, ("corpus",), is_heard=True, is_told=True
+    ),
     "continuation": SourceKind(
-        continuation, num_continuations, ("stories", "corpus", "teacher"), is_heard=True
+        continuation,
+        num_continuations,
+        ("stories", "corpus", "teacher"),
+        is_heard=True,
+        is_told=True,
     ),
     "preference_pairs": SourceKind(preference_pairs, num_pairs, ("pairs",), marks=marks_of_pairs),
 }
@@ -279,13 +303,13 @@ def text_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
 
 def flow_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 5 on single sounds."""
-    return FlowObjective(model, stage.noise_levels)
+    return FlowObjective(model, stage.noise_levels, stage.null_share)
 
 
 def story_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """Eq. 6 to 8."""
     wanted = {name for name in OBJECTIVES["story"].losses if stage.weights.get(name)}
-    return StoryObjective(model, frozenset(wanted), stage.noise_levels)
+    return StoryObjective(model, frozenset(wanted), stage.noise_levels, stage.null_share)
 
 
 def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
@@ -295,7 +319,7 @@ def understanding_objective(model: AudioStoryModel, stage: StageConfig) -> Compu
 
 def released_objective(model: AudioStoryModel, stage: StageConfig) -> ComputeLosses:
     """The released forward's losses."""
-    return ReleasedObjective(model, stage.noise_levels)
+    return ReleasedObjective(model, stage.noise_levels, stage.training_divides)
 
 
 OBJECTIVES: dict[str, ObjectiveKind] = {

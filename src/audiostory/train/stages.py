@@ -14,6 +14,9 @@ from typing import Literal
 
 from audiostory.errors import ConfigError
 
+NEVER_NULL = frozenset({"released", "preference"})
+"""Objectives whose flow loss sees no null condition."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
@@ -26,7 +29,7 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     """Moment decays; TangoFlux's own values."""
     weight_decay: float = 1e-2
-    """Decoupled decay of matrices; vectors are not decayed."""
+    """Decoupled decay of matrices, TangoFlux's own value; vectors are not decayed."""
     warmup_steps: int = 200
     """Steps of linear warm-up."""
     final_rate: float = 0.05
@@ -48,7 +51,11 @@ class MixedSource:
     ratio: float
     """Samples of it for each sample of the stage's own data; 2 is two to one."""
     batch_size: int
-    """Samples in one of its batches; a batch holds one kind of data."""
+    """Samples in one of its batches; a batch holds one kind of data. Of understanding, questions
+    with their answers."""
+    num_questions: int | None = None
+    """Questions asked about each recording, where samples are questions; None is the default of
+    ``data/understanding/sequences.py``."""
     datasets: tuple[str, ...] = ()
     """What the source trained on, by name."""
 
@@ -58,7 +65,8 @@ class StageConfig:
     """One run of the one loop.
 
     Raises:
-        ConfigError: if the run has no length.
+        ConfigError: if the run has no length, ``null_share`` is no share, or its objective does not
+            heed ``training_divides``.
     """
 
     name: str
@@ -85,8 +93,10 @@ class StageConfig:
     """Times that as many samples are drawn of the stage's own data as there are, where ``steps``
     does not say how long (Table 10, "epoch")."""
     batch_size: int = 32
-    """Clips or stories of the stage's own data in a batch, over all GPUs (Table 10, "batch size");
-    four-second clips where their length varies."""
+    """Samples of the stage's own data in a batch, over all GPUs (Table 10, "batch size"): clips,
+    four-second ones where their length varies, stories, or questions with their answers."""
+    num_questions: int | None = None
+    """As in ``MixedSource``, of the stage's own data."""
     num_gpus: int = 1
     """GPUs that the batch was spread over where the values come from; any number will do."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -96,6 +106,13 @@ class StageConfig:
     preference_beta: float | None = None
     """How closely preference tuning holds to its beginning: beta of DPO (arXiv:2305.18290), here
     for mean squared errors of velocities; None where no preference is learnt."""
+    null_share: float = 0.1
+    """How often the flow loss sees the null condition instead of a clip's, for guidance; 0 leaves
+    that to a null condition that was never trained, as the released code does. Those of
+    ``NEVER_NULL`` take no other number."""
+    training_divides: Literal["once", "twice"] | None = None
+    """How often the objective ``released`` divides by ``feature_scale`` on the way to the DiT; None
+    leaves it to the model's ``bridge.training_divides``."""
     datasets: tuple[str, ...] = ()
     """What the source trained on, by name (Table 10, "Dataset"); what a run here learns from is
     what the command is given."""
@@ -110,9 +127,21 @@ class StageConfig:
     """Where values come from, by dotted field name; what is not here is our choice."""
 
     def __post_init__(self) -> None:
-        """Refuse a run without end."""
+        """Refuse a run without end, a share that is none, and a choice that would do nothing."""
         if self.steps <= 0 and self.epochs <= 0:
             raise ConfigError(f"{self.name} has no length: give steps or epochs")
+        if not 0 <= self.null_share <= 1:
+            raise ConfigError(f"{self.name}: null_share is {self.null_share}, give 0 to 1")
+        if self.null_share and self.objective in NEVER_NULL:
+            raise ConfigError(
+                f"{self.name}: the objective '{self.objective}' leaves no condition out: give "
+                "null_share 0"
+            )
+        if self.training_divides and self.objective != "released":
+            raise ConfigError(
+                f"{self.name}: the objective '{self.objective}' divides as the model does: set "
+                "bridge.training_divides of its size instead of the stage's"
+            )
 
     @property
     def own_share(self) -> float:
@@ -142,6 +171,7 @@ class StageConfig:
             data=source.name,
             objective=source.objective,
             batch_size=source.batch_size,
+            num_questions=source.num_questions,
             datasets=source.datasets,
             mixed=(),
         )

@@ -93,6 +93,8 @@ class Trainer:
         self.optimizer = build_optimizer(self.groups, self.stage.optim)
         self.averaged = Averaged(self.parameters, self.stage.optim.ema_decay)
         self.step = 0
+        self.saved_step: int | None = None
+        """Of which step the last checkpoint is, where it was written or read here."""
 
     @property
     def processes(self) -> Processes:
@@ -122,6 +124,7 @@ class Trainer:
             OutputError: if it cannot be written.
         """
         self.run.save(self.step, self.state())
+        self.saved_step = self.step
 
     @torch.no_grad()
     def resume(self) -> bool:
@@ -144,7 +147,7 @@ class Trainer:
         state = self.state()
         self._refuse_other_model(stored, state)
         self.run.load(state)
-        self.step = step
+        self.step = self.saved_step = step
         return True
 
     def _refuse_other_model(
@@ -171,7 +174,6 @@ class Trainer:
         stop_after_s, means = self.execution.stop_after_s, Means(self.stage.steps)
         started = saved = time.monotonic()
         self.run.begin(self.step)
-        saved_step = -1
         for batch in self.batches():
             means.add(self.train_step(batch))
             if means.is_due(self.step, self.stage.steps):
@@ -187,8 +189,8 @@ class Trainer:
                 break
             if save:
                 self.save()
-                saved, saved_step = now, self.step
-        if saved_step != self.step:
+                saved = now
+        if self.saved_step != self.step:
             self.save()
         for watcher in self.watchers:
             watcher.finished(self)

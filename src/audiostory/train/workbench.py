@@ -15,20 +15,23 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from audiostory.data.cache import write_tensors
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig, AudioStoryModel
 from audiostory.models.copying import start_copying
 from audiostory.models.foreign.tangoflux_checkpoint import start_dit_from_tangoflux
-from audiostory.models.model_folder import from_pretrained, save_pretrained
+from audiostory.models.model_folder import from_pretrained, read_config, save_pretrained
 from audiostory.models.seeding import seeded
+from audiostory.models.tensor_files import opened_tensors
 from audiostory.models.weights import stored
 from audiostory.train.activations import checkpoint_activations
 from audiostory.train.distributed import launched, whole
 from audiostory.train.execution import Execution
 from audiostory.train.materials import Materials
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
+from audiostory.train.origins import origins_of
 from audiostory.train.paths import Paths
 from audiostory.train.run_folder import Run
 from audiostory.train.samples import CaptionSamples, SamplesEvery
@@ -73,7 +76,7 @@ class Workbench:
 
         Raises:
             TrainingError: if the stage needs what there is no code for, an earlier stage or a
-                material is missing, or the loss is no number.
+                material is missing, its run was begun with others, or the loss is no number.
             CheckpointError: if ``start`` holds no sound model, or TangoFlux's DiT does not fit.
             DeviceMemoryError: if the run cannot fit its device.
             OutputError: if the disk is full; the last checkpoint is kept.
@@ -87,7 +90,8 @@ class Workbench:
             batch_at, compute_losses = self.begin(stage, start=start, tangoflux=tangoflux)
             stage = stage.lasting(SOURCES[stage.data].num_samples(self.materials, stage))
             stage = self.marked(stage)
-        run = Run(self.folder_of(stage.name), stage, processes)
+            origins = origins_of(stage, self.materials, start=start, tangoflux=tangoflux)
+        run = Run(self.folder_of(stage.name), stage, processes, origins)
         if processes.is_first:
             watchers = [*watchers, *self.watchers(run, execution)]
         if execution.checkpoint_activations:
@@ -135,6 +139,7 @@ class Workbench:
         self, stage: StageConfig, *, start: Path | None, tangoflux: Path | None
     ) -> tuple[BatchAt, ComputeLosses]:
         """Give the model a stage's first weights; the stage's batches and its objective."""
+        check_beginning(stage, self.config, self.paths, start=start, tangoflux=tangoflux)
         if start is None:
             STARTS[stage.initial](self)
             self.load(stage.starts_from)
@@ -189,12 +194,9 @@ class Workbench:
             TrainingError: if the model has other sizes, or these runs have begun with another
                 vocabulary or encoder.
         """
+        check_sizes(folder, self.config)
         given = from_pretrained(folder)
-        config = given.model.config
-        if is_deaf := config.audio_encoder is None:
-            config = replace(config, name=self.config.name, audio_encoder=self.config.audio_encoder)
-        if replace(config, preferred_by=self.config.preferred_by) != self.config:
-            raise TrainingError(f"{folder} holds a '{given.model.config.name}' of other sizes")
+        is_deaf = given.model.config.audio_encoder is None
         self.materials.adopt(given)
         self.model.load_state_dict(given.model.state_dict(), strict=not is_deaf)
         self.remember(given.model.config.preferred_by)
@@ -235,7 +237,11 @@ class Workbench:
         return folder
 
     def keep(self, stage: StageConfig, trainer: Trainer) -> Path:
-        """Write the averaged weights of what a stage trained, and the buffers beside them."""
+        """Write the averaged weights of what a stage trained, and the buffers beside them.
+
+        Raises:
+            OutputError: if they cannot be written; the last checkpoint has them, too.
+        """
         trainer.averaged.copy_to(trainer.parameters)
         whole_weights = {name: whole(value.detach()) for name, value in stored(self.model).items()}
         modules = {name.partition(".")[0] for name in trainer.parameters}
@@ -247,11 +253,9 @@ class Workbench:
             or (name.partition(".")[0] in modules and name not in parameters)
         }
         path = self.paths.run(stage.name) / "weights.safetensors"
-        temporary = path.with_suffix(".partial")
         if trainer.processes.is_first:
             known = self.model.config.preferred_by
-            save_file(weights, temporary, {PREFERRED_BY: json.dumps(known)} if known else None)
-            temporary.replace(path)
+            write_tensors(weights, path, {PREFERRED_BY: json.dumps(known)} if known else None)
         trainer.processes.wait()
         return path
 
@@ -279,6 +283,65 @@ class Workbench:
             self.adopt(start)
         self.load(stages)
         save_pretrained(self.model, self.materials.tokenizer, folder, dtype=dtype)
+
+
+def check_sizes(folder: Path, config: AudioStoryConfig) -> None:
+    """Refuse a finished model whose weights one of this configuration cannot take over.
+
+    Raises:
+        CheckpointError: if the folder holds no sound configuration.
+        TrainingError: if the model has other sizes; one that only lacks ears is let pass.
+    """
+    given = read_config(folder)
+    heard = given
+    if given.audio_encoder is None:
+        heard = replace(given, name=config.name, audio_encoder=config.audio_encoder)
+    if replace(heard, preferred_by=config.preferred_by) != config:
+        raise TrainingError(
+            f"{folder} holds a '{given.name}' of other sizes than '{config.name}': "
+            "give another --size, or begin with another model"
+        )
+
+
+def check_beginning(
+    stage: StageConfig,
+    config: AudioStoryConfig,
+    paths: Paths,
+    *,
+    start: Path | None = None,
+    tangoflux: Path | None = None,
+) -> None:
+    """Refuse first weights that do not fit, or fit together, before a model takes memory.
+
+    Args:
+        stage: what is to be run.
+        config: the model it is to be run with.
+        paths: what the run is given.
+        start: the model folder that it is to begin with, instead of what the stage begins with.
+        tangoflux: the folder whose DiT it is to begin with.
+
+    Raises:
+        CheckpointError: if a folder holds no sound configuration.
+        TrainingError: if a model has other sizes, or TangoFlux's DiT would take the place of one
+            that has learned.
+    """
+    if start is not None:
+        check_sizes(start, config)
+    elif stage.initial == "foundation":
+        check_sizes(paths.need("foundation"), config)
+    if tangoflux is None:
+        return
+    if start is not None:
+        raise TrainingError(
+            f"--tangoflux would overwrite the DiT of {start}: give it, or --from, not both"
+        )
+    for name in stage.starts_from:
+        path = paths.run(name) / "weights.safetensors"
+        if path.exists() and any(key.startswith("dit.") for key in opened_tensors(path).shapes):
+            raise TrainingError(
+                f"--tangoflux would overwrite the DiT that '{name}' has trained, which "
+                f"'{stage.name}' begins with: leave it out"
+            )
 
 
 def random_start(bench: Workbench) -> None:

@@ -17,7 +17,7 @@ from audiostory.curate.orchestra.score import Score
 from audiostory.curate.recordings import load_corpus
 from audiostory.data.manifest import read_sounds, read_stories
 from audiostory.data.mixing import Mixer
-from audiostory.data.sounds import check_lengths, load_rows, load_waveforms
+from audiostory.data.sounds import check_lengths, contents_of, load_rows, load_waveforms
 from audiostory.errors import OutputError
 from tests.curate.corpus import make_corpus
 from tests.curate.orchestra.playing import NO_SOUNDFONT, tones
@@ -155,7 +155,9 @@ def test_it_joins_a_corpus_with_the_commands_of_the_docs(made, tmp_path):
     train = sum(row.split == "train" for row in read_sounds(made / "metadata.jsonl"))
     assert len(rows) == 10 + train
     music = [row for row in rows if row.recording.startswith("orchestra:")]
-    check_lengths(music, load_waveforms(joined, music, tmp_path / "cache"), 24_000)
+    contents = contents_of(joined, music)
+    decoded = load_waveforms(joined, music, tmp_path / "cache", contents=contents)
+    check_lengths(music, decoded, 24_000)
     assert {row.group for row in music} <= set(load_corpus(joined).groups)
     compose_stories(tmp_path / "stories.jsonl", 60, 1, joined)
     stories = list(read_stories(tmp_path / "stories.jsonl"))

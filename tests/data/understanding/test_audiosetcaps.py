@@ -62,3 +62,16 @@ def test_the_sets_own_questions_are_read_where_they_have_answers(folder):
 def test_another_table_is_refused(folder):
     with pytest.raises(CorpusError, match="no column question_1"):
         read_audiosetcaps_qa(folder, questions="AudioSetCaps_caption.csv")
+
+
+def test_clips_of_videos_that_evaluation_plays_are_left_out_and_counted(folder):
+    with (folder / "AudioSetCaps_Qwen-Audio_Q&A.csv").open("a") as table:
+        table.write("Yp8bVbWzL0XQ,What is it?,A dog.,,,,\n")
+    captioned = read_audiosetcaps(folder, exclude=["YOxPnZzn1_L8"])
+    assert [(bad.place, bad.fault) for bad in captioned.bad][1] == (
+        "AudioSetCaps_caption.csv:4",
+        "held out",
+    )
+    asked = read_audiosetcaps_qa(folder, exclude=["_7Xe9vD3Hpg_000004"])
+    assert [row.file for row in asked.rows] == ["audio/Yp8bVbWzL0XQ.wav"]
+    assert "1 left out for held out (AudioSetCaps_Qwen-Audio_Q&A.csv:2)" in asked.summary()

@@ -29,3 +29,11 @@ def test_captions_of_clips_that_are_there_are_read(folder):
     assert [row.start_s for row in found.rows] == [None, 30.0]
     (bad,) = found.bad
     assert (bad.place, bad.fault) == ("train.csv:4", "wrong duration")
+
+
+def test_clips_of_videos_that_evaluation_plays_are_left_out_and_counted(folder):
+    held_out = ["Y--PJHxphWEs_30_40", "--cB2ZVjpnB"]
+    found = read_auto_acd(folder, exclude=held_out)
+    assert [row.file for row in found.rows] == ["audio/Y--cB2ZVjpnA.wav"]
+    assert [(bad.place, bad.fault) for bad in found.bad][0] == ("train.csv:3", "held out")
+    assert "1 left out for held out (train.csv:3)" in found.summary()

@@ -48,3 +48,9 @@ def test_the_evaluation_clips_of_audioset_are_another_split(folder):
     assert row.labels == ("low quality", "mellow piano")
     assert row.caption == "A ballad, mellow and sad."
     assert len(read_musiccaps(folder, split="all").rows) == 2
+
+
+def test_clips_of_videos_that_evaluation_plays_are_left_out_and_counted(folder):
+    found = read_musiccaps(folder, split="all", exclude=["-0Gj8-vB1q4_28"])
+    assert [row.file for row in found.rows] == ["audio/-0SdAVK79lg_30_40.wav"]
+    assert found.bad[0].fault == "held out"

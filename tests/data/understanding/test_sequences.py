@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from audiostory.data.blocks import HEAD, PADDING, StoryClips
@@ -21,6 +22,7 @@ from audiostory.data.understanding.sequences import (
     packed_questions,
     question_ids,
 )
+from audiostory.errors import ConfigError
 from audiostory.story.prompt import asked, heard_opening
 from audiostory.story.tokens import SpecialTokens
 from tests.data.test_stories import ROW
@@ -38,7 +40,7 @@ SOUNDS = Heard([pack([torch.full((n, 10, 8), float(n)) for n in (1, 2, 1)])])
 
 def source(**changes) -> RecordingQuestions:
     made = RecordingQuestions(
-        Questions(ROWS), SOUNDS, num_tokens=5, tokenizer=tiny_tokenizer(), seed=0, batch_size=4
+        Questions(ROWS), SOUNDS, num_tokens=5, tokenizer=tiny_tokenizer(), seed=0, batch_size=12
     )
     return replace(made, **changes)
 
@@ -106,6 +108,19 @@ def test_rows_are_drawn_by_the_sampler_that_is_given():
     assert (batch["heard_VPE"] == 2.0).all()
 
 
+def num_answers(batch: dict[str, torch.Tensor]) -> list[int]:
+    return (batch["segments_BL"].max(dim=1).values - HEAD).tolist()
+
+
+def test_a_batch_counts_questions_whatever_share_a_recording():
+    assert num_answers(source(batch_size=8).batch_at(0)) == [3, 3, 2]
+    assert num_answers(source(batch_size=6).batch_at(0)) == [3, 3]
+    assert num_answers(source(batch_size=2, num_questions=1).batch_at(0)) == [1, 1]
+    for nothing in ({"batch_size": 0}, {"num_questions": 0}):
+        with pytest.raises(ConfigError, match="at least 1"):
+            source(**nothing)
+
+
 def continued() -> StoryContinuations:
     return StoryContinuations(
         [Continuation(ROW, 1, 1)], Heard([pack([torch.zeros(2, 10, 8)])]), num_tokens=5,
@@ -145,3 +160,6 @@ def test_clips_of_a_continuation_are_those_that_are_not_heard(tmp_path):
     assert batch["is_heard_BL"].sum(dim=1).tolist() == [10, 10]
     assert batch["text_is_heard_BL"].sum(dim=1).tolist() == [10, 10]
     assert len(batch["starts_X"]) == len(batch["semantic_XSD"]) == 2
+    assert batch["segments_BL"].max() == HEAD + 1
+    whole_story = ContinuedClips(continued(), replace(whole, context="sequence")).batch_at(0)
+    assert set(whole_story["segments_BL"].flatten().tolist()) <= {HEAD, PADDING}

@@ -42,3 +42,9 @@ def test_the_test_split_is_another_one(folder):
     assert [row.labels for row in read_vggsound(folder, split="test").rows] == [
         ("people marching",)
     ]
+
+
+def test_clips_of_videos_that_evaluation_plays_are_left_out_and_counted(folder):
+    found = read_vggsound(folder, exclude=["Y--0PQM4-hqg"])
+    assert [row.labels for row in found.rows] == [("cattle, bovinae cowbell",)]
+    assert (found.bad[0].place, found.bad[0].fault) == ("vggsound.csv:2", "held out")

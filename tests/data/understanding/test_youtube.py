@@ -1,6 +1,6 @@
 import pytest
 
-from audiostory.data.understanding.youtube import clip_name
+from audiostory.data.understanding.youtube import clip_name, videos_of
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ def test_names_of_every_source_are_understood(name, bare, start_s):
     assert bare in found.stems
     assert f"Y{bare}" in found.stems
     assert found.start_s == start_s
+
+
+def test_a_video_is_known_by_the_names_of_all_sources():
+    names = ["Y---1_cCGK4M", "---1_cCGK4M", "---1_cCGK4M_000030", "Y---1_cCGK4M_30_40", "other"]
+    assert videos_of(names) == {"---1_cCGK4M", "other"}

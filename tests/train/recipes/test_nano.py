@@ -15,5 +15,10 @@ def test_every_stage_has_its_command_in_the_docs() -> None:
     assert set(told) == {stage.name for stage in NANO.stages}
 
 
+def test_a_tenth_of_its_conditions_is_left_out_for_guidance() -> None:
+    shares = {stage.null_share for stage in NANO.stages if stage.objective in ("flow", "story")}
+    assert shares == {0.1}
+
+
 def test_it_needs_no_weights_that_others_made() -> None:
     assert all(stage.initial != "foundation" for stage in NANO.stages)

@@ -16,10 +16,10 @@ from audiostory.train.recipes.paper_main import (
 OURS = {
     "mixed.understanding.objective",
     "mixed.continuation.ratio",
+    "mixed.understanding.num_questions",
     "precision",
     "seed",
-    *(f"optim.{name}" for name in ("betas", "weight_decay", "warmup_steps", "final_rate")),
-    *(f"optim.{name}" for name in ("max_grad_norm", "ema_decay")),
+    *(f"optim.{name}" for name in ("warmup_steps", "final_rate", "max_grad_norm", "ema_decay")),
 }
 """What neither main text nor appendix says."""
 
@@ -37,6 +37,10 @@ def test_the_losses_are_those_of_equations_6_to_8() -> None:
     reasons = {name: STAGE_3.weights[name] for name in set(STAGE_3.weights) - set(STAGE_2.weights)}
     terms = ("event_count", "content", "caption")
     assert reasons == {f"reason.{term}": 0.4 for term in terms}
+
+
+def test_no_condition_is_left_out_for_no_source_says_so() -> None:
+    assert {stage.null_share for stage in PAPER_MAIN.stages} == {0.0}
 
 
 def test_stage_1_has_32_clips_a_device_for_50_epochs() -> None:

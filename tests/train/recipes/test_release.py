@@ -19,6 +19,22 @@ def test_the_dit_is_trained_before_it_meets_the_llm() -> None:
     assert JOINT.starts_from == (DETOKENIZER.name,)
 
 
+def test_what_training_and_inference_contradict_each_other_in_is_named() -> None:
+    assert JOINT.training_divides == "once"
+    assert "twice" in JOINT.cited["training_divides"]
+
+
+def test_no_condition_is_left_out() -> None:
+    assert {stage.null_share for stage in RELEASE.stages} == {0.0}
+
+
+def test_the_optimisers_values_are_tangofluxs_and_say_so() -> None:
+    for stage in RELEASE.stages:
+        assert (stage.optim.betas, stage.optim.weight_decay) == ((0.9, 0.95), 0.01)
+        assert "TangoFlux" in stage.cited["optim.betas"]
+        assert "TangoFlux" in stage.cited["optim.weight_decay"]
+
+
 def test_no_citation_is_of_a_value_that_is_not_there() -> None:
     for stage in RELEASE.stages:
         assert set(stage.cited) <= set(values_of(stage))

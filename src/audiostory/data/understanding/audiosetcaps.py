@@ -12,6 +12,7 @@ huggingface.co/datasets/baijs/AudioSetCaps names them; AudioStory Sec. 5.1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from audiostory.data.sets.recordings import Recordings
@@ -24,11 +25,12 @@ from audiostory.data.understanding.rows import (
     OnBad,
     caption_of,
     cell_of,
+    check_not_held_out,
     file_of,
     gather,
     segment_of,
 )
-from audiostory.data.understanding.youtube import CLIP_S, clip_name
+from audiostory.data.understanding.youtube import CLIP_S, ClipName, clip_name, videos_of
 
 NUM_QUESTIONS = 3
 CAPTION_COLUMNS = ("id", "caption")
@@ -43,6 +45,7 @@ def read_audiosetcaps(
     *,
     captions: str = "AudioSetCaps_caption.csv",
     audio: str = "audio",
+    exclude: Iterable[str] = (),
     on_bad: OnBad = "count",
 ) -> Gathered:
     """The captioned clips whose sound is there.
@@ -51,15 +54,18 @@ def read_audiosetcaps(
         folder: where the list and the folder of clips lie.
         captions: name of the list.
         audio: name of the folder of clips, called as in ``id``, with or without its ``Y``.
+        exclude: names of clips or of videos to leave out, as evaluation plays them; every clip of
+            these videos is, whatever its start.
         on_bad: what a bad row does.
 
     Raises:
         CorpusError: as ``gather``.
     """
-    recordings = Recordings(folder / audio)
+    recordings, held_out = Recordings(folder / audio), videos_of(exclude)
 
     def read(row: Row) -> HeardRow:
-        return _heard(row, recordings, caption=caption_of(row))
+        clip = _clip(row, held_out)
+        return _heard(row, recordings, clip, caption=caption_of(row))
 
     return gather(read_table(folder / captions, CAPTION_COLUMNS), read, on_bad)
 
@@ -69,6 +75,7 @@ def read_audiosetcaps_qa(
     *,
     questions: str = "AudioSetCaps_Qwen-Audio_Q&A.csv",
     audio: str = "audio",
+    exclude: Iterable[str] = (),
     on_bad: OnBad = "count",
 ) -> Gathered:
     """The clips with questions and answers whose sound is there; they have no other captions.
@@ -79,26 +86,43 @@ def read_audiosetcaps_qa(
         folder: where the list and the folder of clips lie.
         questions: name of the list.
         audio: name of the folder of clips.
+        exclude: names of clips or of videos to leave out, as evaluation plays them; every clip of
+            these videos is, whatever its start.
         on_bad: what a bad row does.
 
     Raises:
         CorpusError: as ``gather``.
     """
-    recordings = Recordings(folder / audio)
+    recordings, held_out = Recordings(folder / audio), videos_of(exclude)
 
     def read(row: Row) -> HeardRow:
-        exchanges = _exchanges(row)
+        clip, exchanges = _clip(row, held_out), _exchanges(row)
         if not exchanges:
             raise BadRowError(row, "empty caption", "no question has an answer")
-        return _heard(row, recordings, exchanges=exchanges)
+        return _heard(row, recordings, clip, exchanges=exchanges)
 
     return gather(read_table(folder / questions, QUESTION_COLUMNS), read, on_bad)
 
 
-def _heard(
-    row: Row, recordings: Recordings, *, caption: str = "", exchanges: tuple[Exchange, ...] = ()
-) -> HeardRow:
+def _clip(row: Row, held_out: frozenset[str]) -> ClipName:
+    """What a row is about.
+
+    Raises:
+        BadRowError: if that is held out.
+    """
     clip = clip_name(cell_of(row, "id"))
+    check_not_held_out(row, clip.video, held_out)
+    return clip
+
+
+def _heard(
+    row: Row,
+    recordings: Recordings,
+    clip: ClipName,
+    *,
+    caption: str = "",
+    exchanges: tuple[Exchange, ...] = (),
+) -> HeardRow:
     segment = segment_of(row, clip.start_s, None, CLIP_S)
     file, seconds = file_of(row, recordings, clip.stems, segment)
     return HeardRow(

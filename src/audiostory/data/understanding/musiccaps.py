@@ -11,6 +11,7 @@ Sources: Agostinelli et al., MusicLM, arXiv:2301.11325; columns of the list publ
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +24,13 @@ from audiostory.data.understanding.rows import (
     OnBad,
     caption_of,
     cell_of,
+    check_not_held_out,
     file_of,
     gather,
     seconds_of,
     segment_of,
 )
-from audiostory.data.understanding.youtube import CLIP_S
+from audiostory.data.understanding.youtube import CLIP_S, videos_of
 
 COLUMNS = ("ytid", "start_s", "end_s", "aspect_list", "caption", "is_audioset_eval")
 Split = Literal["train", "eval", "all"]
@@ -41,6 +43,7 @@ def read_musiccaps(
     split: Split = "train",
     table: str = "musiccaps-public.csv",
     audio: str = "audio",
+    exclude: Iterable[str] = (),
     on_bad: OnBad = "count",
 ) -> Gathered:
     """The captioned clips of a split whose sound is there.
@@ -51,22 +54,24 @@ def read_musiccaps(
         table: name of the list.
         audio: name of the folder of clips, called ``<ytid>``, ``<ytid>_<start>`` or
             ``<ytid>_<start>_<end>``.
+        exclude: names of clips or of videos to leave out, as evaluation plays them; every clip of
+            these videos is, whatever its start.
         on_bad: what a bad row does.
 
     Raises:
         CorpusError: as ``gather``.
     """
-    recordings = Recordings(folder / audio)
+    recordings, held_out = Recordings(folder / audio), videos_of(exclude)
     left_out = {"train": "True", "eval": "False", "all": None}[split]
     rows = (
         row
         for row in read_table(folder / table, COLUMNS)
         if row.cells["is_audioset_eval"] != left_out
     )
-    return gather(rows, lambda row: _heard(row, recordings), on_bad)
+    return gather(rows, lambda row: _heard(row, recordings, held_out), on_bad)
 
 
-def _heard(row: Row, recordings: Recordings) -> HeardRow:
+def _heard(row: Row, recordings: Recordings, held_out: frozenset[str]) -> HeardRow:
     """One row.
 
     Raises:
@@ -75,6 +80,7 @@ def _heard(row: Row, recordings: Recordings) -> HeardRow:
     if row.cells["is_audioset_eval"] not in IS_EVAL:
         raise BadRowError(row, "bad cell", f"is_audioset_eval is {row.cells['is_audioset_eval']!r}")
     name = cell_of(row, "ytid")
+    check_not_held_out(row, name, held_out)
     start_s, end_s = seconds_of(row, "start_s"), seconds_of(row, "end_s")
     segment = segment_of(row, start_s, end_s, CLIP_S)
     caption, aspects = caption_of(row), aspects_of(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,7 +29,7 @@ OnBad = Literal["count", "stop"]
 """What a bad row does. ``count``: it is left out, named and counted. ``stop``: it is an error."""
 Fault = Literal[
     "missing audio", "ambiguous audio", "unreadable audio", "wrong duration", "empty caption",
-    "bad cell",
+    "bad cell", "held out",
 ]  # fmt: skip
 
 
@@ -183,6 +183,16 @@ def file_of(
             f"{path.name} lasts {seconds:.1f} s, its segment {segment.longest_s:g} s: cut it out",
         )
     return _relative(path, recordings.folder.parent), seconds
+
+
+def check_not_held_out(row: Row, video: str, held_out: Container[str]) -> None:
+    """Refuse a row of a video that evaluation plays.
+
+    Raises:
+        BadRowError: if it is one.
+    """
+    if video in held_out:
+        raise BadRowError(row, "held out", f"the video {video} is one of those to leave out")
 
 
 def caption_of(row: Row, column: str = "caption") -> str:

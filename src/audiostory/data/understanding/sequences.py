@@ -24,9 +24,13 @@ from audiostory.data.understanding.continuation import Continuation
 from audiostory.data.understanding.features import Heard
 from audiostory.data.understanding.questions import Questions
 from audiostory.data.understanding.rows import Exchange
+from audiostory.errors import ConfigError
 from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.story.prompt import asked, heard_opening, without_markers
 from audiostory.story.tokens import SpecialTokens, clean_field
+
+NUM_QUESTIONS = 3
+"""Questions that are asked about a recording in one batch, unless told otherwise."""
 
 
 def opening_ids(tokenizer: StoryTokenizer, num_heard: int) -> list[int]:
@@ -104,7 +108,11 @@ def heard(batch: dict[str, Tensor], sounds: Sequence[Tensor], place_id: int) -> 
 
 @dataclass(frozen=True)
 class RecordingQuestions:
-    """Questions about random recordings (Stage II and III)."""
+    """Questions about random recordings (Stage II and III).
+
+    Raises:
+        ConfigError: if a batch would hold none, or a recording be asked none.
+    """
 
     questions: Questions
     sounds: Heard
@@ -114,27 +122,41 @@ class RecordingQuestions:
     tokenizer: StoryTokenizer
     seed: int
     batch_size: int
-    """Recordings in a batch."""
-    num_questions: int = 3
-    """Questions about each."""
+    """Questions in a batch."""
+    num_questions: int = NUM_QUESTIONS
+    """Questions about each recording; about the last one of a batch, those that are left."""
     sample: Callable[[torch.Generator], int] | None = None
     """Draws a row (``SoundSampler.draw``); None takes all as equally likely."""
+
+    def __post_init__(self) -> None:
+        """Refuse a batch of nothing."""
+        if min(self.batch_size, self.num_questions) < 1:
+            raise ConfigError(
+                f"batch_size {self.batch_size} and num_questions {self.num_questions} count "
+                "questions: each must be at least 1"
+            )
 
     def batch_at(self, step: int) -> dict[str, Tensor]:
         """One step's recordings and what is asked of them."""
         generator = step_generator(self.seed, step)
-        chosen = [self._drawn(generator) for _ in range(self.batch_size)]
+        counts = self.counts()
+        chosen = [self._drawn(generator) for _ in counts]
         sounds = [self.sounds[index] for index in chosen]
         sequences = [
             packed_questions(
-                self.questions.ask(index, generator, self.num_questions),
+                self.questions.ask(index, generator, count),
                 len(sound) * self.num_tokens,
                 self.tokenizer,
             )
-            for index, sound in zip(chosen, sounds, strict=True)
+            for index, sound, count in zip(chosen, sounds, counts, strict=True)
         ]
         place_id = self.tokenizer.token_id(SpecialTokens.video_padding)
         return heard(collate_questions(sequences), sounds, place_id)
+
+    def counts(self) -> list[int]:
+        """How many questions each recording of a batch is asked."""
+        whole, rest = divmod(self.batch_size, self.num_questions)
+        return [self.num_questions] * whole + [rest] * bool(rest)
 
     def _drawn(self, generator: torch.Generator) -> int:
         if self.sample is not None:
@@ -203,7 +225,13 @@ class ContinuedClips:
         cut = [stories.continuations[index] for index in chosen]
         rows = [continuation.rest for continuation in cut]
         blocks = [
-            packed(row, stories.tokenizer, stories.tokens, num_heard=stories.num_heard(index))
+            packed(
+                row,
+                stories.tokenizer,
+                stories.tokens,
+                num_heard=stories.num_heard(index),
+                context=whole.context,
+            )
             for row, index in zip(rows, chosen, strict=True)
         ]
         batch = stories.with_sounds(collate(blocks), chosen)

@@ -11,6 +11,7 @@ Sec. 5.1, which speaks of VGGSound's captions: the set has none (AudioSetCaps an
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +24,13 @@ from audiostory.data.understanding.rows import (
     OnBad,
     caption_of,
     cell_of,
+    check_not_held_out,
     file_of,
     gather,
     seconds_of,
     segment_of,
 )
-from audiostory.data.understanding.youtube import CLIP_S
+from audiostory.data.understanding.youtube import CLIP_S, videos_of
 
 COLUMNS = ("youtube_id", "start", "label", "split")
 Split = Literal["train", "test"]
@@ -40,6 +42,7 @@ def read_vggsound(
     split: Split = "train",
     table: str = "vggsound.csv",
     audio: str = "audio",
+    exclude: Iterable[str] = (),
     on_bad: OnBad = "count",
 ) -> Gathered:
     """The labelled clips of a split whose sound is there.
@@ -49,12 +52,14 @@ def read_vggsound(
         split: which rows of the list.
         table: name of the list.
         audio: name of the folder of clips, called ``<id>_<start>`` with six digits.
+        exclude: names of clips or of videos to leave out, as evaluation plays them; every clip of
+            these videos is, whatever its start.
         on_bad: what a bad row does.
 
     Raises:
         CorpusError: as ``gather``.
     """
-    recordings = Recordings(folder / audio)
+    recordings, held_out = Recordings(folder / audio), videos_of(exclude)
     rows = (
         row
         for row in read_table(folder / table, COLUMNS, has_header=False)
@@ -64,9 +69,11 @@ def read_vggsound(
     def read(row: Row) -> HeardRow:
         if row.cells["split"] != split:
             raise BadRowError(row, "bad cell", f"split is {row.cells['split']!r}")
+        video = cell_of(row, "youtube_id")
+        check_not_held_out(row, video, held_out)
         start_s = seconds_of(row, "start")
         segment = segment_of(row, start_s, None, CLIP_S)
-        stems = (f"{cell_of(row, 'youtube_id')}_{round(start_s):06d}",)
+        stems = (f"{video}_{round(start_s):06d}",)
         label = caption_of(row, "label")
         file, seconds = file_of(row, recordings, stems, segment)
         return HeardRow(

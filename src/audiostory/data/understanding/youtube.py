@@ -9,6 +9,7 @@ own page (``_7Xe9vD3Hpg_4_10`` lasts ten seconds), an end in others' code that r
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 CLIP_S = 10.0
@@ -24,6 +25,8 @@ class ClipName:
     """What its file may be called, without suffix."""
     start_s: float | None
     """Where in its video it starts, if the name says so."""
+    video: str
+    """The video it was cut out of; the name itself where that is not told."""
 
 
 def clip_name(name: str) -> ClipName:
@@ -34,4 +37,10 @@ def clip_name(name: str) -> ClipName:
     return ClipName(
         stems=tuple(dict.fromkeys((name, bare, f"Y{bare}"))),
         start_s=None if start is None else float(start),
+        video=found["video"] if found else name,
     )
+
+
+def videos_of(names: Iterable[str]) -> frozenset[str]:
+    """The videos that clips or videos of these names are of."""
+    return frozenset(clip_name(name).video for name in names)

@@ -114,7 +114,15 @@ NANO_STAGE_2 = replace(
     optim=replace(NANO_WHOLE.optim, group_rates={"semantic_head": 1e-3, "audio_projector": 1e-3}),
     steps=1_200,
     batch_size=16,
-    mixed=(MixedSource(name="understanding", objective="understanding", ratio=2.0, batch_size=32),),
+    mixed=(
+        MixedSource(
+            name="understanding",
+            objective="understanding",
+            ratio=2.0,
+            batch_size=32,
+            num_questions=3,
+        ),
+    ),
     cited={
         "objective": "Eq. 7",
         "mixed.understanding.ratio": "Sec. 5.1: understanding and generation 2 : 1; App. A: 1 : 2",
@@ -149,7 +157,7 @@ NANO_STORY_HEARING = replace(
     ),
     steps=1_500,
     mixed=(
-        MixedSource(name="understanding", objective="understanding", ratio=2.0, batch_size=16),
+        replace(NANO_STAGE_2.mixed[0], batch_size=16),
         MixedSource(name="continuation", objective="story", ratio=0.5, batch_size=8),
     ),
     cited={
@@ -170,6 +178,7 @@ NANO_CRPO = StageConfig(
     weights={"preference": 1.0, "flow": 1.0},
     optim=OptimConfig(learning_rate=5e-6, betas=(0.9, 0.98), warmup_steps=20, ema_decay=0.0),
     preference_beta=2_000.0,
+    null_share=0.0,
     steps=200,
     batch_size=16,
     cited={

@@ -25,6 +25,7 @@ UNDERSTANDING = MixedSource(
     objective="understanding",
     ratio=2.0,
     batch_size=256,
+    num_questions=3,
     datasets=QUESTIONS,
 )
 """Understanding : generation 2 : 1; App. A has it the other way round."""
@@ -52,6 +53,7 @@ STAGE_1_WARM = StageConfig(
     num_gpus=16,
     precision="bfloat16",
     noise_levels="uniform",
+    null_share=0.0,
     cited={
         "objective": "Eq. 6",
         "data": "Sec. 5.1: Stage I learns from single sounds with captions",
@@ -60,10 +62,13 @@ STAGE_1_WARM = StageConfig(
         "weights.semantic": "Eq. 6",
         "initial": "Sec. 5.1: Qwen2.5-3B-Instruct, TangoFlux's DiT, Whisper-large-v3",
         "optim.learning_rate": "Sec. 5.1: 2e-4 in Stage I; Table 10 has 1e-3",
+        "optim.betas": "TangoFlux's training; the paper names no optimiser",
+        "optim.weight_decay": "TangoFlux's training; the paper names no optimiser",
         "epochs": "Sec. 5.1: 50 in Stage I; in halves, as Table 10's 25 + 25",
         "batch_size": "Sec. 5.1: 32 a device, on the 16 GPUs of Table 10",
         "num_gpus": "Table 10; Sec. 5.1 names none",
         "noise_levels": "Sec. 4.2: t is uniform in [0, 1]; the released code's is logit-normal",
+        "null_share": "released code: none; the paper names none",
     },
 )
 """Eq. 6, left: the semantic tokens alone, from the MSE of Eq. 3."""

@@ -21,6 +21,7 @@ DETOKENIZER = StageConfig(
     steps=165_000,
     precision="bfloat16",
     noise_levels="logit_normal",
+    null_share=0.0,
     cited={
         "objective": "a path's name: detokenizer, of text features",
         "data": "a path's name: 700k clips of 30 s",
@@ -31,6 +32,7 @@ DETOKENIZER = StageConfig(
         "optim.weight_decay": "TangoFlux's training",
         "steps": "a path's name: step_165000",
         "noise_levels": "released code; Sec. 4.2 has uniform ones",
+        "null_share": "released code: none, its option is off and broken; TangoFlux has 0.1",
     },
 )
 """Eq. 5 under text features of captions: TangoFlux's DiT, trained on."""
@@ -51,11 +53,13 @@ JOINT = StageConfig(
     weights={"semantic": 1.0, "text": 1.0, "flow": 1.0},
     initial="foundation",
     starts_from=("release/detokenizer",),
+    training_divides="once",
     optim=OptimConfig(learning_rate=1e-4, ema_decay=0.0),
     steps=12_000,
     batch_size=8,
     precision="bfloat16",
     noise_levels="logit_normal",
+    null_share=0.0,
     cited={
         "objective": "released code: one clip a sequence, three losses",
         "data": "released code: generation alone, its forward fails on understanding",
@@ -65,13 +69,22 @@ JOINT = StageConfig(
         "weights.flow": "released code: 1 by default",
         "initial": "released code: Qwen2.5-3B-Instruct",
         "starts_from": "released code loads the detokenizer's weights",
+        "training_divides": "released inference; the released training code: twice, a factor 10",
         "optim.learning_rate": "a path's name: 1e-4, one optimiser",
+        "optim.betas": "TangoFlux's training; no optimiser was released",
+        "optim.weight_decay": "TangoFlux's training; no optimiser was released",
         "steps": "a path's name: step 12000",
         "batch_size": "a path's name: bz8; a device's or overall is not known",
         "noise_levels": "released code; Sec. 4.2 has uniform ones",
+        "null_share": "released code: none, its option is off and broken; TangoFlux has 0.1",
     },
 )
-"""The forward that was released, with the weights and the trained parts of its defaults."""
+"""The forward that was released, with the weights and the trained parts of its defaults.
+
+Its code divides the heads' output by ``feature_scale`` once more than its inference does; a model
+so trained (``training_divides="twice"``) is told ten times too much unless its size has
+``bridge.generation_divides="twice"``. So this is the one number that is inference's.
+"""
 
 RELEASE = Recipe(
     name="release",

@@ -19,6 +19,7 @@ CRPO = StageConfig(
     weights={"preference": 1.0, "flow": 1.0},
     optim=OptimConfig(learning_rate=1e-5, warmup_steps=100, ema_decay=0.0),
     preference_beta=2_000.0,
+    null_share=0.0,
     epochs=8,
     batch_size=48,
     precision="bfloat16",

@@ -1,0 +1,110 @@
+"""What a run begins with and learns from, as digests: it goes on with nothing else.
+
+A digest is of contents, so folders may be moved between two starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from audiostory.data.cache import key_of, key_of_tensors
+from audiostory.errors import CorpusError
+from audiostory.models.foreign.tangoflux_checkpoint import WEIGHTS as TANGOFLUX
+from audiostory.models.shards import INDEX, sha256
+from audiostory.train.materials import Materials
+from audiostory.train.sources import SOURCES
+from audiostory.train.stages import StageConfig
+
+CHANCE = ("random", "copying")
+"""Kinds of first weights that are drawn."""
+
+
+def origins_of(
+    stage: StageConfig,
+    materials: Materials,
+    *,
+    start: Path | None = None,
+    tangoflux: Path | None = None,
+) -> dict[str, str]:
+    """A digest of each thing that the first weights and the batches of a run come from.
+
+    Args:
+        stage: what is run.
+        materials: with the model's weights, after all of them were read once.
+        start: the model folder that it begins with, instead of what the stage begins with.
+        tangoflux: the folder whose DiT it begins with.
+
+    Raises:
+        CorpusError: if a file cannot be read.
+    """
+    try:
+        return {
+            **dict(_beginnings(stage, materials, start, tangoflux)),
+            **dict(_data(stage, materials)),
+        }
+    except OSError as error:
+        raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _beginnings(
+    stage: StageConfig, materials: Materials, start: Path | None, tangoflux: Path | None
+) -> Iterator[tuple[str, str]]:
+    """What the first weights come from."""
+    if tangoflux is not None:
+        yield "--tangoflux", sha256(tangoflux / TANGOFLUX)
+    if start is not None:
+        yield "--from", sha256(start / INDEX)  # which lists digests of all else
+        return
+    if stage.initial == "foundation":
+        yield "--foundation", sha256(materials.paths.need("foundation") / INDEX)
+    if stage.initial in CHANCE:
+        yield "the seed of the first weights", str(materials.seed)
+    for name in stage.starts_from:
+        yield f"the weights of {name}", sha256(materials.paths.run(name) / "weights.safetensors")
+
+
+def _data(stage: StageConfig, materials: Materials) -> Iterator[tuple[str, str]]:
+    """What the batches come from."""
+    kinds = [stage, *map(stage.learning_from, stage.mixed)]
+    needs = {need for kind in kinds for need in SOURCES[kind.data].reads(kind)}
+    for need in sorted(needs):
+        digest = DIGESTS.get(need)
+        yield f"--{need}", digest(materials) if digest else _contents(materials.paths.need(need))
+    if any(kind.data == "understanding" for kind in kinds) and materials.paths.questions:
+        yield "--questions", _questions(materials)
+    if "corpus" in needs:
+        yield "the codec's encoder", materials.codec_key
+    if any(SOURCES[kind.data].is_told for kind in kinds) or stage.initial == "copying":
+        vocabulary = materials.tokenizer.to_str()
+        yield "the tokenizer", hashlib.sha256(vocabulary.encode()).hexdigest()
+
+
+def _corpus(materials: Materials) -> str:
+    """Of the rows that are learned from, and of their sounds."""
+    folder, rows = materials.paths.need("corpus"), materials.rows
+    return key_of([asdict(row) for row in rows], [sha256(folder / row.file) for row in rows])
+
+
+def _teacher(materials: Materials) -> str:
+    """Of what decides the teacher's targets."""
+    return key_of_tensors(materials.teacher.frozen())
+
+
+def _questions(materials: Materials) -> str:
+    """Of the recordings that are asked about, wherever they lie, and of what is said of them."""
+    rows = materials.heard_rows
+    told = [{**asdict(row), "file": sha256(Path(row.file))} for row in rows]
+    return key_of(told)
+
+
+DIGESTS: dict[str, Callable[[Materials], str]] = {"corpus": _corpus, "teacher": _teacher}
+"""Digests of what is not simply read whole, by fields of ``Paths``."""
+
+
+def _contents(path: Path) -> str:
+    """Of a file, or of all files in a folder."""
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    return key_of([[str(file.relative_to(path)), sha256(file)] for file in files])
