@@ -11,10 +11,11 @@ import soundfile
 import torch
 
 from audiostory.curate.compose import compose_stories
+from audiostory.data.cache import Parts
 from audiostory.data.latents import Digests, clip_latents, encoded, event_latents, samples_of
 from audiostory.data.manifest import SoundRow
 from audiostory.data.mixing import Mixer
-from audiostory.data.sounds import load_rows
+from audiostory.data.sounds import contents_of, load_rows
 from audiostory.data.stories import StoryFile
 from audiostory.errors import CorpusError
 from audiostory.models.seeding import seeded
@@ -39,9 +40,16 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
+def latents_of(
+    folder: Path, rows: list[SoundRow], codec: OobleckAutoencoder, cache: Path, key: str
+) -> Parts:
+    contents = contents_of(folder, rows)
+    return clip_latents(folder, rows, codec, cache, key=key, contents=contents)
+
+
 def test_a_clip_becomes_mean_and_deviation_at_the_codecs_rate(codec, corpus, tmp_path):
     rows = load_rows(corpus, split="train")
-    kept = clip_latents(corpus, rows, codec, tmp_path, key="k")
+    kept = latents_of(corpus, rows, codec, tmp_path, "k")
     for index, row in enumerate(rows):
         samples_CN = samples_of(corpus / row.file, codec)
         assert samples_CN.shape == (2, round(row.seconds * 4000))
@@ -53,14 +61,14 @@ def test_a_clip_becomes_mean_and_deviation_at_the_codecs_rate(codec, corpus, tmp
 
 def test_latents_are_kept_by_content_and_codec(codec, corpus, tmp_path):
     rows = load_rows(corpus, split="train")
-    clip_latents(corpus, rows, codec, tmp_path, key="k")
+    latents_of(corpus, rows, codec, tmp_path, "k")
     elsewhere = write_corpus(tmp_path / "elsewhere")
-    clip_latents(elsewhere, rows, codec, tmp_path, key="k")
+    latents_of(elsewhere, rows, codec, tmp_path, "k")
     assert len(list(tmp_path.glob("latents-*"))) == 1
-    clip_latents(corpus, rows, codec, tmp_path, key="other")
+    latents_of(corpus, rows, codec, tmp_path, "other")
     assert len(list(tmp_path.glob("latents-*"))) == 2
     soundfile.write(elsewhere / rows[0].file, np.zeros(round(rows[0].seconds * RATE_HZ)), RATE_HZ)
-    clip_latents(elsewhere, rows, codec, tmp_path, key="k")
+    latents_of(elsewhere, rows, codec, tmp_path, "k")
     assert len(list(tmp_path.glob("latents-*"))) == 3
 
 
@@ -71,13 +79,13 @@ def test_files_that_cannot_be_learned_from_are_named(codec, tmp_path):
     )  # fmt: skip
     soundfile.write(tmp_path / "a.wav", np.zeros((4000, 3)), 4000)
     with pytest.raises(CorpusError, match=r"a.wav has 3 channels, the codec takes 2"):
-        clip_latents(tmp_path, [row], codec, tmp_path, key="k")
+        latents_of(tmp_path, [row], codec, tmp_path, "k")
     soundfile.write(tmp_path / "a.wav", np.zeros(2000), 4000)
     with pytest.raises(CorpusError, match=r"lasts 0.500 s .* its manifest says 1.000"):
-        clip_latents(tmp_path, [row], codec, tmp_path, key="k")
+        latents_of(tmp_path, [row], codec, tmp_path, "k")
     (tmp_path / "a.wav").write_text("no sound")
     with pytest.raises(CorpusError, match="cannot be read as sound"):
-        clip_latents(tmp_path, [row], codec, tmp_path, key="k")
+        latents_of(tmp_path, [row], codec, tmp_path, "k")
     with pytest.raises(CorpusError, match="not finite"):
         encoded(codec, torch.full((2, 64), torch.nan), "a.wav")
     assert not list(tmp_path.glob("latents-*.safetensors"))

@@ -27,7 +27,7 @@ from audiostory.train.recipes.catalogue import stage as stage_called
 from audiostory.train.stages import StageConfig
 from audiostory.train.workbench import Workbench
 from tests.data.corpus import write_corpus
-from tests.tiny import tiny_config, tiny_model, tiny_tokenizer
+from tests.tiny import TINY_EARS, tiny_config, tiny_model, tiny_tokenizer
 from tests.train.test_workbench import Teacher
 
 STAGE3 = replace(stage_called("nano/stage3", steps=3, batch_size=2), starts_from=())
@@ -113,6 +113,21 @@ def test_a_run_goes_on_with_the_same_data_in_another_place(given: Paths, tmp_pat
     assert other_test_clip != rows
     (moved / "metadata.jsonl").write_text("\n".join(other_test_clip) + "\n")
     assert Workbench(tiny_config(), replace(given, corpus=moved)).train(RETOLD)
+
+
+def test_other_lists_of_questions_are_told_wherever_they_lie(given: Paths, tmp_path: Path) -> None:
+    stage = replace(stage_called("nano/stage2", steps=3, batch_size=2), starts_from=())
+    config = replace(tiny_config(), audio_encoder=TINY_EARS)
+    lists = write_corpus(tmp_path / "lists")
+    asked = replace(given, questions=(("corpus", lists),))
+    assert Workbench(config, asked).train(stage, execution=STOPPED) is None
+    with pytest.raises(TrainingError, match="--questions: not given now"):
+        Workbench(config, given).train(stage)
+    moved = replace(asked, questions=(("corpus", Path(lists.rename(tmp_path / "moved"))),))
+    assert Workbench(config, moved).train(stage, execution=STOPPED) is None
+    other_sound(replace(moved, corpus=tmp_path / "moved"))
+    with pytest.raises(TrainingError, match=r"--questions: changed"):
+        Workbench(config, moved).train(stage)
 
 
 def test_another_beginning_is_told(given: Paths, tmp_path: Path) -> None:

@@ -27,7 +27,13 @@ from audiostory.models.vae import Autoencoder
 
 
 def clip_latents(
-    corpus: Path, rows: Sequence[SoundRow], codec: Autoencoder, cache: Path, *, key: str
+    corpus: Path,
+    rows: Sequence[SoundRow],
+    codec: Autoencoder,
+    cache: Path,
+    *,
+    key: str,
+    contents: Sequence[str],
 ) -> Parts:
     """Posteriors ``(T, X)`` of every clip, in half precision, on the CPU.
 
@@ -38,6 +44,7 @@ def clip_latents(
         codec: computes where its weights are.
         cache: folder where they are kept.
         key: a name that changes with the codec.
+        contents: of each clip, a name that changes with its sound (``sounds.contents_of``).
 
     Raises:
         CorpusError: naming a file that cannot be read, is not as long as its row says, or has
@@ -51,7 +58,6 @@ def clip_latents(
             check_length(row, samples_CN.shape[1] / codec.sample_rate_hz, codec.sample_rate_hz)
             yield encoded(codec, samples_CN, row.file)
 
-    contents = [sha256_of(corpus / row.file) for row in rows]
     return cached_parts(cache, "latents", key, contents, made)
 
 
@@ -123,9 +129,7 @@ class Digests:
         Raises:
             CorpusError: if one of its files cannot be read.
         """
-        layers = [layer for event in row.layers for layer in event]
-        files = sorted({layer.file for layer in [*layers, *([row.bed] if row.bed else [])]})
-        return key_of(row.to_json(), [self._digest(file) for file in files])
+        return key_of(row.to_json(), [self._digest(file) for file in sorted(row.files)])
 
     def _digest(self, file: str) -> str:
         if file not in self._files:

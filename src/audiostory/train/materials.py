@@ -203,6 +203,7 @@ class Materials:
                 self.codec,
                 self.paths.cache,
                 key=self.codec_key,
+                contents=self.contents,
             )
 
     @cached_property
@@ -301,7 +302,7 @@ class Materials:
         Raises:
             TrainingError: saying what differs.
         """
-        folder, config = self.paths.need("teacher"), self.model.config.bridge
+        folder, config = self.paths.teacher, self.model.config.bridge
         if target.width != config.width:
             raise TrainingError(
                 f"the teacher in {folder} is {target.width} wide, the bridge {config.width}: give "

@@ -14,7 +14,7 @@ from audiostory.data.cache import key_of, key_of_tensors
 from audiostory.errors import CorpusError
 from audiostory.models.foreign.tangoflux_checkpoint import WEIGHTS as TANGOFLUX
 from audiostory.models.shards import INDEX, sha256
-from audiostory.train.materials import Materials, encoder_of
+from audiostory.train.materials import Materials
 from audiostory.train.run_folder import WEIGHTS
 from audiostory.train.sources import SOURCES, asks
 from audiostory.train.stages import StageConfig
@@ -77,7 +77,7 @@ def _data(stage: StageConfig, materials: Materials) -> Iterator[tuple[str, str]]
     if materials.paths.questions and asks(stage):
         yield "--questions", _questions(materials)
     if "corpus" in needs:
-        yield "the codec's encoder", key_of_tensors(encoder_of(materials.model.codec))
+        yield "the codec's encoder", materials.codec_key
     if any(SOURCES[kind.data].is_told for kind in kinds) or stage.initial == "copying":
         vocabulary = materials.tokenizer.to_str()
         yield "the tokenizer", hashlib.sha256(vocabulary.encode()).hexdigest()
