@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -107,3 +110,23 @@ def test_parts_that_were_made_stay_and_only_those_that_changed_are_made_again(
     assert made == [0, 1, 2, 3, 4, 2, 3]
     with pytest.raises(CorpusError, match="empty"):
         parts()
+
+
+def test_a_file_is_read_once_and_again_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "sound", []
+    digest = hashlib.file_digest
+
+    def counted(file: BinaryIO, name: str) -> Any:
+        read.append(name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    path.write_bytes(b"rain")
+    first = [sha256_of(path), sha256_of(path)]
+    assert len(read) == 1
+    path.write_bytes(b"wind")
+    os.utime(path, ns=(0, 0))
+    assert [sha256_of(path)] * 2 != first
+    assert len(read) == 2

@@ -169,4 +169,4 @@ def test_what_a_stage_does_not_read_is_none_of_its_origins(given: Paths) -> None
     ]
     (given.need("corpus") / "rain-1.wav").unlink()
     with pytest.raises(CorpusError, match=r"cannot read .*rain-1\.wav: No such file"):
-        origins_of(codec, materials)
+        origins_of(codec, Materials(materials.model, given, seed=0))

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -181,13 +182,19 @@ def cached_parts(
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file.
+    """The sha256 of a file, which is read once in a process, and again where its stamp changed.
 
     Raises:
         CorpusError: if it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        about = path.stat()
+        return _sha256(path.absolute(), (about.st_ino, about.st_size, about.st_mtime_ns))
     except OSError as error:
         raise CorpusError(f"cannot read {path}: {error.strerror}") from error
+
+
+@cache
+def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

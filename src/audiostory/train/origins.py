@@ -85,8 +85,7 @@ def _data(stage: StageConfig, materials: Materials) -> Iterator[tuple[str, str]]
 
 def _corpus(materials: Materials) -> str:
     """Of the rows that are learned from, and of their sounds."""
-    folder, rows = materials.paths.need("corpus"), materials.rows
-    return key_of([asdict(row) for row in rows], [sha256(folder / row.file) for row in rows])
+    return key_of([asdict(row) for row in materials.rows], materials.contents)
 
 
 def _teacher(materials: Materials) -> str:
