@@ -14,7 +14,9 @@ from audiostory.train.stages import MixedSource, Recipe, StageConfig
 STAGE = StageConfig(
     name="ours/one", objective="text", data="words", trainable=("llm",), weights={}, steps=5
 )
-OTHER = MixedSource(name="understanding", objective="text", ratio=2.0, batch_size=16)
+OTHER = MixedSource(
+    name="understanding", objective="text", ratio=2.0, batch_size=16, num_questions=2
+)
 
 
 def recipe(*stages: StageConfig) -> Recipe:
@@ -81,6 +83,7 @@ def test_another_batch_size_changes_that_of_mixed_data_in_proportion() -> None:
 def test_mixed_data_alone_is_a_stage_of_that_data() -> None:
     alone = replace(STAGE, mixed=(OTHER,)).learning_from(OTHER)
     assert (alone.data, alone.batch_size, alone.mixed) == ("understanding", 16, ())
+    assert alone.num_questions == 2
     assert alone.name == STAGE.name
 
 
