@@ -22,7 +22,7 @@ from audiostory.data.sounds import SoundSampler
 from audiostory.data.stories import IGNORED
 from audiostory.errors import CheckpointError, OutputError, TrainingError
 from audiostory.generate.answering import Answerer
-from audiostory.models.audiostory import AudioStoryConfig
+from audiostory.models.audiostory import THREE_B, AudioStoryConfig
 from audiostory.models.llm import LoraSettings
 from audiostory.models.model_folder import Pretrained, from_pretrained, save_pretrained
 from audiostory.story.tokens import SpecialTokens
@@ -309,8 +309,11 @@ def test_a_foundation_of_other_sizes_is_refused(paths: Paths, tmp_path: Path) ->
     save_pretrained(tiny_model(), tiny_tokenizer(), tmp_path / "foundation")
     given = replace(paths, foundation=tmp_path / "foundation")
     larger = replace(tiny_config(), name="larger", llm=replace(tiny_config().llm, num_layers=3))
-    with pytest.raises(TrainingError, match="holds a 'tiny' of other sizes than 'larger'"):
-        check_beginning(short("paper-main/stage1-warm"), larger, given)
+    wider = replace(THREE_B, name="wider")  # has ears of its own width
+    for config in (larger, wider):
+        told = f"holds a 'tiny' of other sizes than '{config.name}'"
+        with pytest.raises(TrainingError, match=told):
+            check_beginning(short("paper-main/stage1-warm"), config, given)
     check_beginning(short("paper-main/stage1-warm"), tiny_config(), given)
 
 

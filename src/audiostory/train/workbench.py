@@ -293,10 +293,10 @@ def check_sizes(folder: Path, config: AudioStoryConfig) -> None:
         TrainingError: if the model has other sizes; one that only lacks ears is let pass.
     """
     given = read_config(folder)
-    heard = given
+    wanted = replace(config, preferred_by=given.preferred_by)
     if given.audio_encoder is None:
-        heard = replace(given, name=config.name, audio_encoder=config.audio_encoder)
-    if replace(heard, preferred_by=config.preferred_by) != config:
+        wanted = replace(wanted, name=given.name, audio_encoder=None)
+    if given != wanted:
         raise TrainingError(
             f"{folder} holds a '{given.name}' of other sizes than '{config.name}': "
             "give another --size, or begin with another model"
