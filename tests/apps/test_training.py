@@ -19,7 +19,7 @@ from audiostory.generate.answering import Answerer
 from audiostory.models import audiostory as sizes
 from audiostory.models.model_folder import from_pretrained, save_pretrained
 from audiostory.story.plan_file import load_plan
-from audiostory.train import materials, workbench
+from audiostory.train import materials, teachers, workbench
 from audiostory.train.recipes import catalogue
 from audiostory.train.recipes.catalogue import stage
 from audiostory.train.stages import Recipe
@@ -223,7 +223,7 @@ def test_tangoflux_and_a_finished_model_are_refused_together(tmp_path: Path, run
 @pytest.fixture
 def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of a text encoder of the tiny bridge's width."""
-    monkeypatch.setitem(materials.TEACHERS_SHA256, "pooled_spans", None)
+    monkeypatch.setitem(teachers.TEACHERS_SHA256, "pooled_spans", None)
     config = T5Config(vocab_size=10, d_model=24, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
     return saved(tmp_path / "teacher", T5EncoderModel(config))
 

@@ -21,8 +21,8 @@ from audiostory.train.execution import Execution
 from audiostory.train.objective import FlowDraws, FlowObjective, conditioned_flow_loss
 from audiostory.train.paths import Paths
 from audiostory.train.preference import PreferenceObjective, preference_objective
+from audiostory.train.readiness import check_ready
 from audiostory.train.recipes.catalogue import stage
-from audiostory.train.sources import check_ready
 from audiostory.train.splitting import parts_of
 from audiostory.train.stages import StageConfig
 from audiostory.train.workbench import Workbench

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from audiostory.audio.waveform import atomic_output
 from audiostory.errors import CorpusError, OutputError
+from audiostory.models.shards import sha256
 
 WAY_OUT = "make room and give the same command again"
 """What to do where a disk is full: whatever was made before is kept."""
@@ -196,5 +197,4 @@ def sha256_of(path: Path) -> str:
 
 @cache
 def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)

@@ -159,10 +159,8 @@ def flow_loss(
         frame_mask_BT: true where a frame belongs to its clip; None when all do.
 
     Raises:
-        ShapeError: if the shapes differ or a clip has no frame.
+        ShapeError: if the shapes differ.
     """
-    if frame_mask_BT is None:
-        return _frame_errors(velocity_BTC, target_BTC).mean()
     return clip_errors(velocity_BTC, target_BTC, frame_mask_BT).mean()
 
 
@@ -174,12 +172,17 @@ def clip_errors(
     Args:
         velocity_BTC: what the DiT says.
         target_BTC: ``velocity_target`` of the same clips.
-        frame_mask_BT: true where a frame belongs to its clip; None when all do.
+        frame_mask_BT: true where a frame belongs to its clip, which has at least one; None when
+            all do.
 
     Raises:
         ShapeError: if the shapes differ.
     """
-    error_BT = _frame_errors(velocity_BTC, target_BTC)
+    if velocity_BTC.shape != target_BTC.shape:
+        raise ShapeError(
+            f"velocity {list(velocity_BTC.shape)} and target {list(target_BTC.shape)} differ"
+        )
+    error_BT = (velocity_BTC.float() - target_BTC.float()).square().mean(dim=-1)
     if frame_mask_BT is None:
         return error_BT.mean(dim=1)
     if frame_mask_BT.shape != error_BT.shape:
@@ -188,15 +191,6 @@ def clip_errors(
         )
     frames_B = frame_mask_BT.sum(dim=1)
     return error_BT.where(frame_mask_BT.bool(), 0.0).sum(dim=1) / frames_B
-
-
-def _frame_errors(velocity_BTC: Tensor, target_BTC: Tensor) -> Tensor:
-    """Mean squared error ``(B, T)`` of each frame's velocity, in float32."""
-    if velocity_BTC.shape != target_BTC.shape:
-        raise ShapeError(
-            f"velocity {list(velocity_BTC.shape)} and target {list(target_BTC.shape)} differ"
-        )
-    return (velocity_BTC.float() - target_BTC.float()).square().mean(dim=-1)
 
 
 def denoising_loss(

@@ -19,13 +19,12 @@ from audiostory.data.understanding.catalogue import rows_of_lists
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryConfig
 from audiostory.models.bridge import TargetKind
-from audiostory.models.text_encoder import TextEncoder
 from audiostory.train.execution import Execution
-from audiostory.train.materials import TEACHERS_SHA256
 from audiostory.train.paths import Paths
+from audiostory.train.readiness import asks, needs_of, sounds_stories, unready
 from audiostory.train.run_folder import has_ended
-from audiostory.train.sources import asks, needs_of, sounds_stories, unready
 from audiostory.train.stages import StageConfig
+from audiostory.train.teachers import text_encoder_of
 from audiostory.train.watchers import Watcher
 from audiostory.train.workbench import Workbench, check_beginning
 
@@ -78,7 +77,7 @@ class Course:
         """Refuse a course that would stop later for what can be told now.
 
         Raises:
-            TrainingError: naming all that the stages lack, as ``sources.check_ready``; or as
+            TrainingError: naming all that the stages lack, as ``readiness.check_ready``; or as
                 ``remaining`` and ``workbench.check_beginning``.
             CorpusError: if clips, stories, pairs or lists of questions cannot be read, or are none.
             CheckpointError: if the teacher is no text encoder, or another one, or the foundation
@@ -107,7 +106,7 @@ class Course:
                 leg.config.bridge.target for leg in remaining if "teacher" in needs_of(leg.stage)
             }
             for kind in kinds:
-                TextEncoder.from_folder(self.paths.need("teacher"), sha256=TEACHERS_SHA256[kind])
+                text_encoder_of(self.paths.need("teacher"), kind)
         if self.paths.questions and any(asks(leg.stage) for leg in remaining):
             rows_of_lists(self.paths.questions)
 

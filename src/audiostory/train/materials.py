@@ -7,7 +7,7 @@ changes with what it was made from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate, cycle
@@ -43,7 +43,7 @@ from audiostory.data.sounds import (
     step_generator,
 )
 from audiostory.data.stories import StoryFile, story_of
-from audiostory.data.targets import TEACHER_BATCH, KeptTargets, text_targets
+from audiostory.data.targets import KeptTargets, text_targets
 from audiostory.data.understanding.catalogue import rows_of_lists
 from audiostory.data.understanding.continuation import Continuation, continuations
 from audiostory.data.understanding.corpus import heard_rows
@@ -52,16 +52,17 @@ from audiostory.data.understanding.rows import HeardRow
 from audiostory.data.wordings import wordings
 from audiostory.errors import TrainingError
 from audiostory.models.audiostory import AudioStoryModel
-from audiostory.models.bridge import TargetKind
 from audiostory.models.codec import NanoCodec
 from audiostory.models.model_folder import Pretrained
-from audiostory.models.targets import PooledSpans, SemanticTarget, build_target, span_means
-from audiostory.models.text_encoder import ALL_MINILM_L6_V2_SHA256, TextEncoder
-from audiostory.models.tokenizer import StoryTokenizer, train_byte_bpe
+from audiostory.models.targets import PooledSpans, SemanticTarget, build_target
+from audiostory.models.text_encoder import TextEncoder
+from audiostory.models.tokenizer import StoryTokenizer
 from audiostory.models.vae import Autoencoder
-from audiostory.story.format import render, target_text
+from audiostory.story.format import target_text
 from audiostory.train.objective import read_blocks
 from audiostory.train.paths import Paths
+from audiostory.train.teachers import check_teacher, text_encoder_of, token_meanings
+from audiostory.train.vocabulary import learned_vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -69,22 +70,10 @@ FIT_CLIPS = 1500
 """Clips whose patches the codec's principal axes are taken from."""
 FIT_LOWEST_DB = -18.0
 """Lowest random gain of those clips."""
-TOKENIZER_STORIES = 12_000
-"""Stories whose text the tokenizer's merges are learned from."""
-NULL_TOLERANCE = 0.02
-"""Share by which a teacher's features of the empty text may differ from the null condition."""
 BRIDGE_BATCH = 64
 """Captions the LLM reads at once."""
 LONE_DURATIONS_S = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 """Lengths that captions read alone are given in turn."""
-
-
-TEACHERS_SHA256: dict[TargetKind, str | None] = {
-    "pooled_spans": ALL_MINILM_L6_V2_SHA256,
-    "padded_tokens": None,
-}
-"""What the weights of the text encoder behind each kind of target hash to; None takes any whose
-empty text is the model's null condition."""
 
 
 class Materials:
@@ -262,20 +251,11 @@ class Materials:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """The frozen text encoder."""
-        sha256 = TEACHERS_SHA256[self.model.config.bridge.target]
-        return TextEncoder.from_folder(self.paths.need("teacher"), sha256=sha256)
+        return text_encoder_of(self.paths.need("teacher"), self.model.config.bridge.target)
 
     def token_meanings(self) -> Tensor:
         """What the text encoder makes of each token of the vocabulary by itself, ``(V, F)``."""
-        num_tokens = self.model.config.llm.vocab_size
-        known = range(min(num_tokens, self.tokenizer.vocab_size))
-        words = [self.tokenizer.decode([index]).strip() for index in known]
-        features_VF = torch.zeros(num_tokens, self.text_encoder.width)
-        for start in range(0, len(words), TEACHER_BATCH):
-            batch = words[start : start + TEACHER_BATCH]
-            features_BLF, mask_BL = self.text_encoder.features(batch)
-            features_VF[start : start + len(batch)] = span_means(features_BLF, mask_BL, 1)[:, 0]
-        return features_VF
+        return token_meanings(self.text_encoder, self.tokenizer, self.model.config.llm.vocab_size)
 
     @cached_property
     def teacher(self) -> SemanticTarget:
@@ -287,7 +267,7 @@ class Materials:
         """
         config = self.model.config.bridge
         target = build_target(config.target, self.text_encoder, config.num_semantic)
-        self.check_teacher(target)
+        check_teacher(target, self.model.bridge, self.paths.need("teacher"))
         if isinstance(target, PooledSpans):
             path = self.paths.runs / "teacher.safetensors"
             if not path.exists():
@@ -295,28 +275,6 @@ class Materials:
                 write_tensors({"mean_D": target.mean_D, "deviation_D": target.deviation_D}, path)
             target.load_state_dict(load_file(path), strict=False)
         return target
-
-    def check_teacher(self, target: SemanticTarget) -> None:
-        """Refuse a text encoder that the model's bridge does not belong to.
-
-        Raises:
-            TrainingError: saying what differs.
-        """
-        folder, config = self.paths.teacher, self.model.config.bridge
-        if target.width != config.width:
-            raise TrainingError(
-                f"the teacher in {folder} is {target.width} wide, the bridge {config.width}: give "
-                "the text encoder that this size is meant for (docs/training.md)"
-            )
-        if config.learned_null:
-            return
-        own_1SD = self.model.bridge.null_condition.float().cpu()
-        told_1SD = target.encoder.null_features(config.num_semantic)
-        if float((told_1SD - own_1SD).norm()) > NULL_TOLERANCE * float(told_1SD.norm()):
-            raise TrainingError(
-                f"the null condition is not what the teacher in {folder} makes of the empty text: "
-                "give the teacher that the foundation was made with"
-            )
 
     def wording_features(self) -> Parts:
         """The teacher's features ``(S, D)`` of each of ``texts``, in half precision."""
@@ -398,26 +356,10 @@ class Materials:
         """The tokenizer of the model's runs, learned from stories and texts if there is none."""
         path = self.paths.runs / "tokenizer.json"
         if not path.exists():
-            config = self.model.config
-            learned = train_byte_bpe(
-                self.tokenizer_texts(),
-                config.llm.vocab_size,
-                ["<|endoftext|>", *config.markers],
-            )
+            learned = learned_vocabulary(self.model.config, self.stories, self.paths.texts)
             with written(path) as partial:
                 partial.write_text(learned.to_str())
         return StoryTokenizer.from_file(path)
-
-    def tokenizer_texts(self) -> Sequence[str]:
-        """Instructions and stories as the model reads and writes them, and other captions."""
-        texts: list[str] = []
-        for index in range(min(TOKENIZER_STORIES, len(self.stories))):
-            row = self.stories[index]
-            texts += [row.instruction, render(story_of(row), self.model.config.tokens)]
-        if self.paths.texts is not None:
-            for path in sorted(self.paths.texts.glob("*.txt")):
-                texts += path.read_text().splitlines()
-        return texts
 
 
 def encoder_of(codec: Autoencoder) -> dict[str, Tensor]:

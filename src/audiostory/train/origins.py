@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from audiostory.data.cache import key_of, key_of_tensors
-from audiostory.errors import CorpusError
+from audiostory.data.cache import key_of, key_of_tensors, sha256_of
 from audiostory.models.foreign.tangoflux_checkpoint import WEIGHTS as TANGOFLUX
-from audiostory.models.shards import INDEX, sha256
+from audiostory.models.shards import INDEX
 from audiostory.train.materials import Materials
+from audiostory.train.readiness import asks
 from audiostory.train.run_folder import WEIGHTS
-from audiostory.train.sources import SOURCES, asks
+from audiostory.train.sources import SOURCES
 from audiostory.train.stages import StageConfig
 
 CHANCE = ("random", "copying")
@@ -41,13 +41,10 @@ def origins_of(
     Raises:
         CorpusError: if a file cannot be read.
     """
-    try:
-        return {
-            **dict(_beginnings(stage, materials, start, tangoflux)),
-            **dict(_data(stage, materials)),
-        }
-    except OSError as error:
-        raise CorpusError(f"cannot read {error.filename}: {error.strerror}") from error
+    return {
+        **dict(_beginnings(stage, materials, start, tangoflux)),
+        **dict(_data(stage, materials)),
+    }
 
 
 def _beginnings(
@@ -55,16 +52,16 @@ def _beginnings(
 ) -> Iterator[tuple[str, str]]:
     """What the first weights come from."""
     if tangoflux is not None:
-        yield "--tangoflux", sha256(tangoflux / TANGOFLUX)
+        yield "--tangoflux", sha256_of(tangoflux / TANGOFLUX)
     if start is not None:
-        yield "--from", sha256(start / INDEX)  # which lists digests of all else
+        yield "--from", sha256_of(start / INDEX)  # which lists digests of all else
         return
     if stage.initial == "foundation":
-        yield "--foundation", sha256(materials.paths.need("foundation") / INDEX)
+        yield "--foundation", sha256_of(materials.paths.need("foundation") / INDEX)
     if stage.initial in CHANCE:
         yield "the seed of the first weights", str(materials.seed)
     for name in stage.starts_from:
-        yield f"the weights of {name}", sha256(materials.paths.run(name) / WEIGHTS)
+        yield f"the weights of {name}", sha256_of(materials.paths.run(name) / WEIGHTS)
 
 
 def _data(stage: StageConfig, materials: Materials) -> Iterator[tuple[str, str]]:
@@ -97,7 +94,7 @@ def _questions(materials: Materials) -> str:
     """Of what published lists say of their recordings, and of the recordings."""
     rows = materials.heard_rows
     said = [asdict(replace(row, file="", place="")) for row in rows]
-    return key_of(said, [sha256(Path(row.file)) for row in rows])
+    return key_of(said, [sha256_of(Path(row.file)) for row in rows])
 
 
 DIGESTS: dict[str, Callable[[Materials], str]] = {"corpus": _corpus, "teacher": _teacher}
@@ -107,4 +104,4 @@ DIGESTS: dict[str, Callable[[Materials], str]] = {"corpus": _corpus, "teacher": 
 def _contents(path: Path) -> str:
     """Of a file, or of all files in a folder."""
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    return key_of([[str(file.relative_to(path)), sha256(file)] for file in files])
+    return key_of([[str(file.relative_to(path)), sha256_of(file)] for file in files])

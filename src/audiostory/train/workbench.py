@@ -33,9 +33,10 @@ from audiostory.train.materials import Materials
 from audiostory.train.mixture import MixedBatches, MixedObjective, shares_of_steps
 from audiostory.train.origins import origins_of
 from audiostory.train.paths import Paths
+from audiostory.train.readiness import missing_parts
 from audiostory.train.run_folder import NOTE, WEIGHTS, Run
 from audiostory.train.samples import CaptionSamples, SamplesEvery
-from audiostory.train.sources import OBJECTIVES, SOURCES, missing_parts
+from audiostory.train.sources import OBJECTIVES, SOURCES
 from audiostory.train.splitting import ComputeLosses
 from audiostory.train.stages import StageConfig
 from audiostory.train.trainer import BatchAt, Trainer

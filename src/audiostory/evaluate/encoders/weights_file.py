@@ -7,7 +7,6 @@ published name, so that a file fetched by hand can be put there just as well.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import http.client
 import urllib.error
 import urllib.request
@@ -18,6 +17,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from audiostory.errors import CheckpointError
+from audiostory.models.shards import sha256 as file_sha256
 
 FetchProgress = Callable[[int, int | None], None]
 """Called with the bytes that are here and, where the server says it, those there are in all."""
@@ -92,8 +92,7 @@ def sha256_of(path: Path) -> str:
         CheckpointError: if it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise CheckpointError(
             f"the weights {path} cannot be read ({error.strerror}): give a readable file"
