@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from audiostory.curate.compose import compose_stories
 from audiostory.errors import TrainingError
@@ -16,7 +14,7 @@ from audiostory.train import materials as materials_module
 from audiostory.train.materials import Materials
 from audiostory.train.paths import Paths
 from tests.data.corpus import reverse, write_corpus
-from tests.foundation_parts import write_parts, write_teacher
+from tests.foundation_parts import write_parts
 from tests.tiny import tiny_model
 
 
@@ -32,23 +30,6 @@ def test_the_codec_is_fitted_once_for_all_runs(
     assert again.codec.axes_PC.equal(axes)
     assert len(again.latents) == len(again.rows)
     assert again.silence().shape == (8,)
-
-
-def test_a_teacher_is_the_one_that_the_foundation_was_made_with(tmp_path: Path) -> None:
-    parts = write_parts(tmp_path)
-    build_foundation({role: str(path) for role, path in parts.items()}, tmp_path / "begun")
-    model = from_pretrained(tmp_path / "begun").model
-    paths = Paths(runs=tmp_path / "runs", corpus=write_corpus(tmp_path / "corpus"))
-    own = Materials(model, replace(paths, teacher=parts["teacher"]), seed=0)
-    features_SD = own.wording_features()[0].float()
-    expected_SD = own.teacher(own.texts[:1])[0]
-    torch.testing.assert_close(features_SD, expected_SD, atol=2e-3, rtol=2e-3)
-    other = Materials(model, replace(paths, teacher=write_teacher(tmp_path / "other")), seed=0)
-    with pytest.raises(TrainingError, match="is not what the teacher in .*other makes"):
-        other.wording_features()
-    wide = write_teacher(tmp_path / "wide", width=64)
-    with pytest.raises(TrainingError, match="is 64 wide, the bridge 32"):
-        Materials(model, replace(paths, teacher=wide), seed=0).wording_features()
 
 
 def test_latents_of_a_pretrained_codec_are_made_from_the_files(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_what_is_made_once_is_whole_or_not_there(
 ) -> None:
     monkeypatch.setattr(Materials, "text_encoder", SimpleNamespace(width=24))
     monkeypatch.setattr(materials_module.PooledSpans, "fit", lambda target, texts: None)
-    materials = bench(paths).materials
+    materials = bench(replace(paths, teacher=paths.runs.parent / "teacher")).materials
     assert materials.waveforms  # cached before the disk is full
     with disk_full(), pytest.raises(OutputError, match="cannot write .*: .*make room"):
         make(materials)
