@@ -19,6 +19,7 @@ from audiostory.data.preferences import (
     key_of_model,
 )
 from audiostory.errors import CorpusError, OutputError
+from tests.disk import disk_full
 from tests.tiny import tiny_model
 
 ABOUT = PairsAbout(
@@ -69,6 +70,24 @@ def test_what_was_kept_is_found(tmp_path: Path) -> None:
     assert (found.rows[0].winner_score, found.rows[0].loser_score) == (0.9, 0.1)
     assert torch.equal(found.pair(0)["loser_TC"], torch.full((10, 2), -1.0))
     assert found.about == ABOUT
+
+
+def test_a_full_disk_keeps_what_was_finished_and_leaves_nothing_half(tmp_path: Path) -> None:
+    place = PairsFolder(tmp_path)
+    place.open(ABOUT)
+    place.keep("key0", ranking(), tensors(10))
+    with disk_full():
+        for write in (
+            lambda: place.keep("key1", ranking(), tensors(10)),
+            lambda: place.finish({"key0": ranking()}),
+        ):
+            with pytest.raises(OutputError, match="make room"):
+                write()
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "about.json",
+        "key0.safetensors",
+    ]
+    assert place.find("key0") == ranking()
 
 
 def test_a_caption_without_a_pair_is_finished_too(tmp_path: Path) -> None:

@@ -25,12 +25,11 @@ from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from audiostory.audio.waveform import atomic_output
 from audiostory.config import differences, from_json, to_dict, to_json
-from audiostory.data.cache import key_of
+from audiostory.data.cache import key_of, write_tensors, written
 from audiostory.data.sounds import draw, step_generator
 from audiostory.errors import ConfigError, CorpusError, OutputError
 from audiostory.models.audiostory import AudioStoryModel
@@ -117,11 +116,7 @@ class PairsFolder:
                 told = "; ".join(f"{name} is {a} there, here {b}" for name, a, b in differing)
                 raise OutputError(f"{self.path} holds other pairs ({told}): name a new folder")
             return
-        try:
-            (self.path / CAPTIONS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make {self.path}: {error.strerror}") from error
-        with atomic_output(place, overwrite=False) as partial:
+        with written(place) as partial:
             partial.write_text(to_json(about), encoding="utf-8")
 
     def find(self, key: str) -> Ranking | None:
@@ -140,8 +135,7 @@ class PairsFolder:
             OutputError: if it cannot be written.
         """
         kept = {name: value.detach().cpu().half().contiguous() for name, value in tensors.items()}
-        with atomic_output(self._at(key), overwrite=True) as partial:
-            save_file(kept, partial, metadata={RECORD: json.dumps(to_dict(ranking))})
+        write_tensors(kept, self._at(key), {RECORD: json.dumps(to_dict(ranking))})
 
     def finish(self, rankings: Mapping[str, Ranking]) -> int:
         """Write the list of pairs; how many there are.
@@ -160,7 +154,7 @@ class PairsFolder:
             for key, one in rankings.items()
             if one.outcome == "pair"
         ]
-        with atomic_output(self.path / PAIRS, overwrite=True) as partial:
+        with written(self.path / PAIRS) as partial:
             lines = (json.dumps(asdict(row), ensure_ascii=False) for row in rows)
             partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return len(rows)
